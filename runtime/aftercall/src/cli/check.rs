@@ -1,0 +1,134 @@
+//! `aftercall check`: everything that can be known without running.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use aftercall_config::finding::{self, Severity};
+use serde_json::{Value, json};
+
+use super::talk::{self, data, talk as say};
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// With excerpts, for people.
+    #[default]
+    Human,
+    /// Versioned JSON.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Annotations in a GitHub workflow.
+    Github,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The project's folder
+    #[arg(default_value = ".", value_name = "DIR")]
+    dir: PathBuf,
+    /// How findings are printed
+    #[arg(long, value_enum, default_value_t)]
+    format: CheckFormat,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
+    if !args.dir.exists() {
+        anyhow::bail!("there is no folder {}", args.dir.display());
+    }
+    let (loaded, _) = crate::load::project(&args.dir);
+    let findings = &loaded.findings;
+    match args.format {
+        CheckFormat::Human => data(&loaded.render(std::io::stdout().is_terminal())),
+        CheckFormat::Json => data(&format!("{:#}\n", finding::to_json(findings, &loaded.documents))),
+        CheckFormat::Sarif => data(&format!("{:#}\n", sarif(&finding::to_json(findings, &loaded.documents)))),
+        CheckFormat::Github => data(&github(&finding::to_json(findings, &loaded.documents))),
+    }
+    let failed = findings.iter().any(|f| f.code.severity() == Severity::Error);
+    if args.format == CheckFormat::Human {
+        match (&loaded.project, findings.is_empty()) {
+            (Some(project), true) => {
+                let pipelines = project.pipelines.len();
+                let (connections, sources) = (project.connections.len(), project.sources.len());
+                say(&format!(
+                    "{} {}: {pipelines} pipeline{}, {connections} connection{}, {sources} source{}, config version {}\n",
+                    talk::green("clean"),
+                    project.name,
+                    s(pipelines),
+                    s(connections),
+                    s(sources),
+                    project.version
+                ));
+                guarantees(project);
+            }
+            _ => say(&format!("{}; `aftercall explain CODE` says more\n", talk::count(findings))),
+        }
+    }
+    Ok(u8::from(failed))
+}
+
+fn s(n: usize) -> &'static str {
+    if n == 1 { "" } else { "s" }
+}
+
+/// Each write's promise, so that it is known before it runs.
+fn guarantees(project: &aftercall_config::project::Project) {
+    for pipeline in &project.pipelines {
+        let writes: Vec<String> = pipeline
+            .writes
+            .iter()
+            .map(|w| {
+                let object = &w.connection.connector.objects[&w.object];
+                let level = if w.target.is_some() { "exact" } else { aftercall_config::resolve::guarantee(object) };
+                format!("{} ({level})", w.id)
+            })
+            .collect();
+        say(&format!("  {}: {}\n", pipeline.name, writes.join(", ")));
+    }
+}
+
+fn sarif(findings: &Value) -> Value {
+    let list = findings["findings"].as_array().cloned().unwrap_or_default();
+    let results: Vec<Value> = list
+        .iter()
+        .map(|f| {
+            let text = match f["help"].as_str() {
+                Some(help) => format!("{}; {help}", f["message"].as_str().unwrap_or_default()),
+                None => f["message"].as_str().unwrap_or_default().to_owned(),
+            };
+            json!({
+                "ruleId": f["code"], "level": f["severity"], "message": { "text": text },
+                "locations": [{ "physicalLocation": {
+                    "artifactLocation": { "uri": f["file"] },
+                    "region": { "startLine": f["line"], "startColumn": f["column"], "endLine": f["end_line"], "endColumn": f["end_column"] },
+                } }],
+            })
+        })
+        .collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",
+        "runs": [{ "tool": { "driver": { "name": "aftercall", "version": env!("CARGO_PKG_VERSION") } }, "results": results }],
+    })
+}
+
+fn github(findings: &Value) -> String {
+    // Workflow commands end at a line break; these are the escapes that they know.
+    let escape = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    findings["findings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|f| {
+            let help = f["help"].as_str().map(|h| format!(" ({h})")).unwrap_or_default();
+            format!(
+                "::{} file={},line={},col={},title={}::{}\n",
+                f["severity"].as_str().unwrap_or("error"),
+                f["file"].as_str().unwrap_or_default(),
+                f["line"],
+                f["column"],
+                f["code"].as_str().unwrap_or_default(),
+                escape(&format!("{}{help}", f["message"].as_str().unwrap_or_default()))
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,118 @@
+//! The command line: a file per command, exit codes, and where talk and data go.
+//!
+//! Data to stdout, talk to stderr. Exit codes: 0 done; 1 findings, failures, or work that did not land; 2 used wrongly;
+//! 3 with `--exit-code`: changes pending.
+
+mod calls;
+mod check;
+mod completions;
+mod demo;
+mod explain;
+mod init;
+mod input;
+mod plan;
+mod run;
+mod sandbox;
+mod schema;
+mod show;
+mod sync;
+mod talk;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub(crate) use talk::{data, talk};
+
+/// Carries a finished call into the CRM, the calendar and the task list: declared in TOML, checked before it runs, applied once in effect.
+#[derive(Debug, Parser)]
+#[command(name = "aftercall", version, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs: versioned JSON.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a project to start from
+    Init(init::Args),
+    /// Find everything that can be known to be wrong without running
+    Check(check::Args),
+    /// Dry run: what each call would write, field by field, and how many requests it takes
+    Plan(plan::Args),
+    /// Work a batch of calls to the end
+    Sync(sync::Args),
+    /// The service: takes calls in over HTTP and works them
+    Run(run::Args),
+    /// The call log
+    Calls(calls::Args),
+    /// One call's whole story
+    Show(show::Args),
+    /// What a finding's code means and what to do
+    Explain(explain::Args),
+    /// Local stand-ins for the systems, with faults on request
+    Sandbox(sandbox::Args),
+    /// All of it, in one minute, on this machine
+    Demo(demo::Args),
+    /// Write the JSON Schemas of every kind of file, for editors
+    Schema(schema::Args),
+    /// Shell completions
+    Completions(completions::Args),
+}
+
+/// Where the project is.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ProjectDir {
+    /// The project's folder
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) project: PathBuf,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let result = match cli.command {
+        Command::Init(args) => init::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Sync(args) => sync::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Calls(args) => calls::run(&args),
+        Command::Show(args) => show::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Sandbox(args) => sandbox::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            talk(&format!("{} {error:#}\n", talk::red("error:")));
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// The command line's definition, for completions and the manual.
+pub(crate) fn definition() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}

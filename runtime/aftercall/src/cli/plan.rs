@@ -1,0 +1,104 @@
+//! `aftercall plan`: a dry run. It holds a `Reader` alone, which has no operation that writes.
+
+use std::sync::Arc;
+
+use aftercall_config::call::CallOutcome;
+use aftercall_plan::context::Context;
+use aftercall_plan::model::Plan;
+use aftercall_plan::plan::{RequestCount, pipeline_for, requests};
+use jiff::Timestamp;
+
+use super::input::Input;
+use super::talk::{self, data, talk as say};
+use super::{Format, ProjectDir};
+use crate::connect::{Connections, Http, MemoryTokens};
+use crate::journal::{ArrivalKind, Journal, SqliteJournal};
+use crate::view;
+use crate::work::{Before, DryMemory, plan_call};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    input: Input,
+    #[command(flatten)]
+    project: ProjectDir,
+    /// Show what stays as it is, too
+    #[arg(long)]
+    all: bool,
+    /// Exit with 3 where there are changes
+    #[arg(long)]
+    exit_code: bool,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
+    let (project, _) = talk::project(&args.project.project)?;
+    let source = args.input.source(&project)?;
+    let mut calls: Vec<(u64, CallOutcome)> = Vec::new();
+    let mut errors: Vec<(u64, String)> = Vec::new();
+    args.input.read(&project, &source, |item, _| {
+        match item.call {
+            Ok(taken) => {
+                if let ArrivalKind::Call(call) = &taken.arrival.kind {
+                    calls.push((item.line, call.outcome.read()?));
+                }
+            }
+            Err(reason) => {
+                say(&format!("{} {}:{}: {reason}\n", talk::red("error:"), item.file, item.line));
+                errors.push((item.line, reason));
+            }
+        }
+        Ok(())
+    })?;
+    let journal = SqliteJournal::open_read_only(args.project.project.join(&project.store_path)).ok().map(|j| Arc::new(j) as Arc<dyn Journal>);
+    let connections = Connections::new(Arc::new(Http::new()?), &args.project.project, Arc::new(MemoryTokens::default()));
+    let reader = connections.reader();
+    let memory = DryMemory::new(journal.clone());
+    let mut plans: Vec<(Plan, Vec<RequestCount>)> = Vec::new();
+    let mut said = Vec::new();
+    talk::runtime()?.block_on(async {
+        for (line, call) in &calls {
+            let Some(pipeline) = pipeline_for(&project, call) else {
+                said.push(format!("{}:{}: no pipeline takes this call\n", call.source, call.id));
+                continue;
+            };
+            let keys = crate::service::lane_keys(&project, call);
+            let mut before = Before::default();
+            if let Some(journal) = &journal {
+                before.known = journal.lane_links(keys).await?.into_iter().filter_map(|l| Some((l.connection, l.record.read().ok()?))).collect();
+            }
+            let planned: Result<(Context, Plan), _> = plan_call(&reader, &memory, &project, pipeline, call, before, Timestamp::now()).await;
+            match planned {
+                Ok((_, plan)) => {
+                    let counts = requests(&project, &plan);
+                    if args.format == Format::Human {
+                        data(&format!("{}\n", view::plan::text(&plan, call, &counts, args.all)));
+                    }
+                    plans.push((plan, counts));
+                }
+                Err(error) => {
+                    say(&format!("{} {}:{}: {error}\n", talk::red("error:"), call.source, call.id));
+                    errors.push((*line, error.to_string()));
+                }
+            }
+        }
+        anyhow::Ok(())
+    })?;
+    for line in said {
+        say(&line);
+    }
+    match args.format {
+        Format::Human => say(&format!("{}\n", view::plan::summary(&plans))),
+        Format::Json => data(&format!("{:#}\n", view::plan::json(&plans, &errors))),
+    }
+    let changes = plans.iter().flat_map(|(p, _)| &p.writes).any(|w| {
+        matches!(w.op, aftercall_plan::model::Op::Create { .. } | aftercall_plan::model::Op::Update { .. })
+    });
+    Ok(match (errors.is_empty(), args.exit_code && changes) {
+        (false, _) => 1,
+        (true, true) => 3,
+        (true, false) => 0,
+    })
+}

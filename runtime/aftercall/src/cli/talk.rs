@@ -1,0 +1,83 @@
+//! Where words go: data to stdout, talk to stderr, colours only on a terminal.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use aftercall_config::project::Project;
+use aftercall_config::source::Files;
+use anstyle::{AnsiColor, Style};
+
+use crate::load;
+
+/// Prints data to stdout. A reader that went away (`| head`) ends the program quietly.
+pub(crate) fn data(text: &str) {
+    let mut out = anstream::stdout().lock();
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        #[expect(clippy::exit, reason = "nobody reads any more; going on would only make noise")]
+        std::process::exit(0);
+    }
+}
+
+/// Prints talk to stderr.
+pub(crate) fn talk(text: &str) {
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Whether stdout takes colours.
+pub(crate) fn colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// Text in a style; `anstream` takes it away where nobody sees it.
+pub(crate) fn styled(text: &str, style: Style) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Red, for errors.
+pub(crate) fn red(text: &str) -> String {
+    styled(text, AnsiColor::Red.on_default().bold())
+}
+
+/// Green, for what is well.
+pub(crate) fn green(text: &str) -> String {
+    styled(text, AnsiColor::Green.on_default())
+}
+
+/// Bold, for headings.
+pub(crate) fn bold(text: &str) -> String {
+    styled(text, Style::new().bold())
+}
+
+/// Loads a project or says what is wrong with it; warnings are said and do not stop.
+///
+/// Errors: a count of the findings, which have been printed to stderr.
+pub(crate) fn project(root: &Path) -> anyhow::Result<(Project, Files)> {
+    if !root.exists() {
+        anyhow::bail!("there is no folder {}", root.display());
+    }
+    let (loaded, files) = load::project(root);
+    if !loaded.findings.is_empty() {
+        talk(&loaded.render(std::io::stderr().is_terminal()));
+    }
+    match loaded.project {
+        Some(project) => Ok((project, files)),
+        None => anyhow::bail!("the project in {} has {}", root.display(), count(&loaded.findings)),
+    }
+}
+
+/// `2 errors and 1 warning`.
+pub(crate) fn count(findings: &[aftercall_config::finding::Finding]) -> String {
+    use aftercall_config::finding::Severity;
+    let of = |severity| findings.iter().filter(|f| f.code.severity() == severity).count();
+    let word = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
+    match (of(Severity::Error), of(Severity::Warning)) {
+        (0, warnings) => word(warnings, "warning"),
+        (errors, 0) => word(errors, "error"),
+        (errors, warnings) => format!("{} and {}", word(errors, "error"), word(warnings, "warning")),
+    }
+}
+
+/// A tokio runtime for a command.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}

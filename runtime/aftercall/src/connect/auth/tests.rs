@@ -1,0 +1,1 @@
+//! Being let in, against a local token endpoint.

@@ -1,0 +1,36 @@
+//! The only room that speaks to a system: one mechanism per file, and no system's name in any of them.
+//!
+//! `http` moves bytes; `auth` and `secret` let in; `limit` keeps the pace; `request` renders what a manifest declares;
+//! `exchange` does one request and `classify` says what its refusal means. On top stand the two that others hold: a
+//! [`Reader`], which cannot write, and a [`Writer`], which only `work` takes, with a committed intent.
+//!
+//! Not for deciding: what to write is the plan's, and whether to try again is `work`'s.
+
+mod auth;
+mod booking;
+mod classify;
+mod connections;
+mod exchange;
+mod failure;
+mod http;
+mod limit;
+mod pack;
+mod pointer;
+mod read;
+mod request;
+mod secret;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use auth::{MemoryTokens, StoredToken, TokenStore};
+pub use booking::Check;
+pub use connections::Connections;
+pub use failure::Failure;
+pub use http::{Answer, ClientError, Http, MAX_ANSWER_BYTES, Prepared, SendError, Transport};
+pub use limit::{Usage, WindowUsage};
+pub use pack::requests_needed;
+pub use read::{Found, Probe, Query, Reader};
+pub use secret::{Secret, SecretError, resolve as resolve_secret};
+pub use write::{Landed, LinkTarget, Outgoing, OutgoingOp, Sent, Writer};

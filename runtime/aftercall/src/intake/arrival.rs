@@ -1,0 +1,108 @@
+//! From the bytes of a delivery to what the journal is handed: the one way in, for the endpoint as for files.
+//!
+//! Nothing here fails: bytes that are no JSON, and JSON that is no call, are kept with the reason why.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use aftercall_config::call::CallOutcome;
+use aftercall_config::functions;
+use aftercall_config::project::{Project, Source};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::key;
+use super::outcome::{Mapped, map};
+use crate::journal::{Arrival, ArrivalKind, Json, NewCall};
+
+/// A delivery as understood, ready for the journal.
+#[derive(Clone)]
+pub struct Taken {
+    /// What the journal is handed.
+    pub arrival: Arrival,
+    /// What it turned out to be, for whoever asks.
+    pub verdict: Verdict,
+}
+
+/// What a delivery turned out to be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// A finished call.
+    Call {
+        /// Our id of the call, `source:id`.
+        id: String,
+        /// Values that did not fit their fields: names, never the values.
+        notes: Vec<String>,
+    },
+    /// Nothing for us.
+    Ignored,
+    /// Kept, and listed for a person.
+    Unrecognised {
+        /// What was missing.
+        reason: String,
+    },
+}
+
+/// Reads, maps and names a delivery.
+///
+/// `lane_keys` gives a caller's identities as opaque keys, see [`key::lane_keys`]. A payload that was kept before and is
+/// looked at again keeps its key: put the stored one into the arrival.
+pub fn take(project: &Project, source: &Source, body: Vec<u8>, now: Timestamp, lane_keys: &dyn Fn(&CallOutcome) -> Vec<String>) -> Taken {
+    let mapped = match serde_json::from_slice::<Value>(&body) {
+        Err(error) => Mapped::Unrecognised { reason: not_json(&body, &error) },
+        // Mapping is total; should it fall over a fault of ours after all, the payload is kept rather than lost.
+        Ok(payload) => catch_unwind(AssertUnwindSafe(|| map(source, &payload, &project.timezone)))
+            .unwrap_or_else(|_| Mapped::Unrecognised { reason: "mapping this payload failed inside aftercall: please report it".to_owned() }),
+    };
+    let arrival = |event_key: String, kind: ArrivalKind, body: Vec<u8>| Arrival { source: source.name.clone(), event_key, body, received_at: now, kind };
+    match mapped {
+        Mapped::Call { outcome, provisional_wait_s, notes } => {
+            let id = key::call_id(&outcome);
+            let event_key = key::event_key(&outcome, provisional_wait_s.is_some());
+            let call = call(project, &outcome, provisional_wait_s, now, lane_keys);
+            Taken { arrival: arrival(event_key, ArrivalKind::Call(call), body), verdict: Verdict::Call { id, notes } }
+        }
+        Mapped::Ignore { rule } => {
+            let kind = ArrivalKind::Ignored { reason: rule };
+            Taken { arrival: arrival(key::body_key(&body), kind, body), verdict: Verdict::Ignored }
+        }
+        Mapped::Unrecognised { reason } => {
+            let kind = ArrivalKind::Unrecognised { reason: reason.clone() };
+            Taken { arrival: arrival(key::body_key(&body), kind, body), verdict: Verdict::Unrecognised { reason } }
+        }
+    }
+}
+
+/// The call as the journal queues it.
+fn call(
+    project: &Project,
+    outcome: &CallOutcome,
+    provisional_wait_s: Option<u32>,
+    now: Timestamp,
+    lane_keys: &dyn Fn(&CallOutcome) -> Vec<String>,
+) -> NewCall {
+    let wait = SignedDuration::from_secs(i64::from(provisional_wait_s.unwrap_or(0)));
+    NewCall {
+        id: key::call_id(outcome),
+        lane_keys: lane_keys(outcome),
+        // An outcome holds text, numbers and JSON values; none of them fails to serialise.
+        outcome: Json::of(outcome).unwrap_or_else(|_| Json::from_text("{}")),
+        started_at: outcome.started_at.as_ref().and_then(|t| functions::timestamp(&Value::from(t.as_str()))),
+        config_version: project.version.to_string(),
+        digest: key::digest(outcome),
+        provisional: provisional_wait_s.is_some(),
+        due_at: now.checked_add(wait).unwrap_or(now),
+    }
+}
+
+/// Why bytes are no JSON, in the words of somebody who has seen it before. Quotes nothing of them.
+fn not_json(body: &[u8], error: &serde_json::Error) -> String {
+    let at = format!("line {} column {}", error.line(), error.column());
+    match body {
+        [] => "the body is empty".to_owned(),
+        [0x1f, 0x8b, ..] => "the body is compressed; send it as it is".to_owned(),
+        _ if error.is_eof() => format!("the body is cut off at {at}"),
+        _ if error.to_string().starts_with("recursion limit") => format!("the body is nested deeper than 127 levels at {at}"),
+        _ if !body.trim_ascii_start().starts_with(b"{") && body.contains(&b'=') => "the body is a form, and not JSON".to_owned(),
+        _ => format!("the body is no JSON: something is wrong at {at}"),
+    }
+}

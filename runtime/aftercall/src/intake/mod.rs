@@ -1,0 +1,29 @@
+//! Intake: how what a voice platform sends becomes a call outcome in the journal.
+//!
+//! A delivery is verified over its raw bytes ([`verify`]), mapped as its source declares ([`map`]), named so that repetitions
+//! are known ([`event_key`]) and committed before it is acknowledged ([`Intake`]). Files take the same way ([`Lines`]).
+//!
+//! What it is not for: it matches and plans nothing, knows no platform by name, and never looks at a secret's reference.
+
+mod answer;
+mod arrival;
+mod body;
+mod jsonl;
+mod key;
+mod outcome;
+mod read;
+mod server;
+mod signature;
+mod typed;
+
+pub use arrival::{Taken, Verdict, take};
+pub use jsonl::{LONGEST_LINE, Line, Lines, open};
+pub use key::{body_key, call_id, digest, event_key, lane_key, lane_keys};
+pub use outcome::{Mapped, map};
+pub use server::{CurrentProject, Intake, LaneKeys, Now, Secrets};
+pub use signature::{Refusal, is_signed, verify};
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod testing;

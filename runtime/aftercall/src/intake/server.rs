@@ -1,0 +1,182 @@
+//! The endpoint: `POST /v1/calls/{source}` and `GET /healthz`.
+//!
+//! Limits before work, verified before parsed, committed before acknowledged. What is refused for the sender's fault gets a
+//! 4xx, what fails through ours a 503, and everything genuine a 2xx: a payload that is not understood is kept all the same,
+//! since most platforms send it but once. Not for the header time-out and the number of connections: those belong to
+//! whoever listens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aftercall_config::call::CallOutcome;
+use aftercall_config::project::{Project, Source};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use super::arrival::{Taken, Verdict, take};
+use super::signature::{Refusal, is_signed, verify};
+use super::{answer, body};
+use crate::journal::Journal;
+
+/// A body above this is worked beside the runtime's own threads: parsing it takes longer than they should be held.
+const LARGE: usize = 128 * 1024;
+
+/// How long the journal may take to commit. Platforms give up after 10 to 20 seconds; what is committed later all the same
+/// is known when they send it again.
+const COMMIT: Duration = Duration::from_secs(8);
+
+/// The project as it is now.
+pub type CurrentProject = Arc<dyn Fn() -> Arc<Project> + Send + Sync>;
+
+/// The secrets of a source that are valid now, the newest first. Errors: what cannot be read, naming the reference only.
+pub type Secrets = Arc<dyn Fn(&Source) -> Result<Vec<Vec<u8>>, String> + Send + Sync>;
+
+/// A caller's identities as opaque keys; see [`lane_keys`](super::lane_keys).
+pub type LaneKeys = Arc<dyn Fn(&Project, &CallOutcome) -> Vec<String> + Send + Sync>;
+
+/// The time.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What the endpoint needs of the rest of the program.
+#[derive(Clone)]
+pub struct Intake {
+    project: CurrentProject,
+    journal: Arc<dyn Journal>,
+    secrets: Secrets,
+    lane_keys: LaneKeys,
+    now: Now,
+    budget: Arc<Semaphore>,
+}
+
+impl Intake {
+    /// Puts the endpoint together. Every request asks for the project anew, so that a reload counts at once.
+    pub fn new(project: CurrentProject, journal: Arc<dyn Journal>, secrets: Secrets, lane_keys: LaneKeys, now: Now) -> Self {
+        Self { project, journal, secrets, lane_keys, now, budget: Arc::new(body::budget()) }
+    }
+
+    /// The routes, without a fallback, for merging with others.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/v1/calls/{source}", post(receive).fallback(wrong_method))
+            .route("/healthz", get(health))
+            .with_state(self)
+    }
+}
+
+async fn health(State(intake): State<Intake>) -> Response {
+    let project = (intake.project)();
+    Json(json!({"status": "ok", "project": project.name, "config": project.version.to_string()})).into_response()
+}
+
+async fn wrong_method(Path(source): Path<String>) -> Response {
+    answer::wrong_method(&source)
+}
+
+async fn receive(State(intake): State<Intake>, Path(name): Path<String>, request: Request) -> Response {
+    let project = (intake.project)();
+    let Some(source) = project.sources.get(&name).cloned() else {
+        let known: Vec<&str> = project.sources.keys().map(String::as_str).collect();
+        return answer::unknown_source(&name, &known);
+    };
+    let (parts, stream) = request.into_parts();
+    let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+    let budget = intake.budget.clone();
+    let mut held = match body::read(stream, announced, &budget).await {
+        Ok(held) => held,
+        Err(why) => {
+            tracing::warn!(source = %name, ?why, "a payload was not read");
+            return answer::no_body(why);
+        }
+    };
+    let bytes = std::mem::take(&mut held.bytes);
+    let worked = if bytes.len() <= LARGE {
+        Ok(intake.work(&project, &source, &parts.headers, bytes))
+    } else {
+        let (intake, source, headers) = (intake.clone(), source.clone(), parts.headers);
+        tokio::task::spawn_blocking(move || intake.work(&project, &source, &headers, bytes)).await
+    };
+    let taken = match worked {
+        Ok(Ok(taken)) => taken,
+        Ok(Err(answer)) => return *answer,
+        Err(_) => return answer::later("this payload could not be worked"),
+    };
+    intake.commit(&name, taken).await
+}
+
+impl Intake {
+    /// Everything between the bytes and the journal. Errors: the answer to give instead.
+    fn work(&self, project: &Project, source: &Source, headers: &HeaderMap, body: Vec<u8>) -> Result<Taken, Box<Response>> {
+        let now = (self.now)();
+        self.check(source, headers, &body, now)?;
+        let lane_keys = |outcome: &CallOutcome| (self.lane_keys)(project, outcome);
+        Ok(take(project, source, body, now, &lane_keys))
+    }
+
+    /// Whether the sender is who it says.
+    fn check(&self, source: &Source, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Box<Response>> {
+        let lookup = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let Some(decl) = &source.signature else {
+            if source.allow_unsigned {
+                return Ok(());
+            }
+            tracing::error!(source = %source.name, "the source has no signature, and unsigned payloads are not allowed");
+            return Err(answer::later("this source is not set up").into());
+        };
+        if source.allow_unsigned && !is_signed(decl, lookup) {
+            return Ok(());
+        }
+        let secrets = (self.secrets)(source).map_err(|error| {
+            tracing::error!(source = %source.name, %error, "the secret of a source cannot be read");
+            Box::new(answer::later("the secret of this source cannot be read"))
+        })?;
+        let secrets: Vec<&[u8]> = secrets.iter().map(Vec::as_slice).collect();
+        match verify(decl, &secrets, lookup, body, now) {
+            Ok(()) => Ok(()),
+            Err(refusal) if refusal.is_ours() => {
+                tracing::error!(source = %source.name, %refusal, "payloads cannot be verified");
+                Err(answer::later("payloads of this source cannot be verified just now").into())
+            }
+            Err(refusal) => {
+                log_refusal(source, headers, &refusal);
+                Err(answer::unverified().into())
+            }
+        }
+    }
+
+    async fn commit(&self, source: &str, taken: Taken) -> Response {
+        let Taken { arrival, verdict } = taken;
+        match &verdict {
+            Verdict::Call { notes, .. } if notes.is_empty() => {}
+            Verdict::Call { id, notes } => tracing::info!(source, call = %id, notes = notes.join("; "), "some values did not fit their fields"),
+            Verdict::Unrecognised { reason } => tracing::warn!(source, reason, "a payload was not understood; it is kept"),
+            Verdict::Ignored => tracing::debug!(source, "a payload is not for us"),
+        }
+        match tokio::time::timeout(COMMIT, self.journal.accept(vec![arrival])).await {
+            Ok(Ok(accepted)) => match accepted.first() {
+                Some(accepted) => answer::taken(&verdict, *accepted),
+                None => answer::later("the journal gave no answer"),
+            },
+            Ok(Err(error)) => {
+                tracing::error!(source, %error, "a payload could not be journaled");
+                answer::later("this cannot be kept just now")
+            }
+            Err(_) => {
+                tracing::error!(source, "the journal did not commit in {} seconds", COMMIT.as_secs());
+                answer::later("this cannot be kept just now")
+            }
+        }
+    }
+}
+
+/// Tells the operator what the sender is not told. Of the headers their names alone: a value may be somebody's secret.
+fn log_refusal(source: &Source, headers: &HeaderMap, refusal: &Refusal) {
+    let names = headers.keys().map(header::HeaderName::as_str).filter(|n| n.contains("sign") || n.contains("auth") || n.starts_with("x-"));
+    let names = names.take(20).collect::<Vec<_>>().join(", ");
+    tracing::warn!(source = %source.name, %refusal, headers = %names, "a payload was refused");
+}

@@ -1,0 +1,113 @@
+//! The named transactions. A store implements these and nothing else, so that a second store can follow.
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::{
+    Error,
+    model::{
+        Accepted, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Guard, Intervention, LaneLink, Lookup,
+        NewPlan, PlanOutcome, Recorded, Recording, Story, Unrecognised, WriteFilter, WriteRow, Written,
+    },
+};
+
+/// What a transaction gives back: it resolves after the commit is on disk. Dropping it does not undo the transaction.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
+
+/// The durable record and queue. Each method is one transaction: all of it happened, or none.
+///
+/// Intake calls `accept`; workers call `claim`, `record_plan`, `record`, `renew` and `release`; people's commands call
+/// `intervene` and the reads. A store never acts between two calls and never asks what time it is.
+pub trait Journal: Send + Sync {
+    /// Takes in what sources delivered. After `Ok` everything in it is safe, and the source may be told so.
+    ///
+    /// Errors: [`Error::Busy`] at once, without waiting, when more is queued than can be taken (answer 503); every other
+    /// error is our own trouble as well, and also a 503. One arrival in trouble fails them all.
+    fn accept(&self, arrivals: Vec<Arrival>) -> Answer<'_, Vec<Accepted>>;
+
+    /// Leases lanes with work that is due, longest waiting first, and gives the call to work in each: the first in order
+    /// of arrival that is due and not behind a call that blocks the lane.
+    ///
+    /// A lane whose lease ran out is taken over: its intents without an outcome are `Unknown` since `now`.
+    fn claim(&self, claiming: Claiming) -> Answer<'_, Vec<Claim>>;
+
+    /// Puts plans on record, each with its writes and bookings. A plan that is fenced or overtaken does not fail the others.
+    fn record_plan(&self, plans: Vec<NewPlan>) -> Answer<'_, Vec<PlanOutcome>>;
+
+    /// Puts on record what happened to one call. What the world did is recorded even where the call was amended meanwhile.
+    ///
+    /// Errors: [`Error::Fenced`] when the lane is no longer ours, [`Error::NotFound`] for a write or call that does not
+    /// exist; nothing is recorded then.
+    fn record(&self, recording: Recording) -> Answer<'_, Recorded>;
+
+    /// Does what a person asked, with an event that says who and why.
+    ///
+    /// Errors: [`Error::Leased`] while a worker has the lane (try again in a moment), [`Error::NotFound`].
+    fn intervene(&self, intervention: Intervention) -> Answer<'_, Recorded>;
+
+    /// Holds lanes until a later time, and gives back those that are no longer ours.
+    fn renew(&self, guards: Vec<Guard>, until: Timestamp) -> Answer<'_, Vec<Guard>>;
+
+    /// Gives a lane back. An intent still without an outcome becomes `Unknown`: nobody is left to hear the answer.
+    ///
+    /// Errors: [`Error::Fenced`], which a worker that only wanted to be rid of it may ignore.
+    fn release(&self, guard: Guard, now: Timestamp) -> Answer<'_, ()>;
+
+    /// The call's turn in a route that takes turns: 0, 1, 2, … per route, and the same again for the same call.
+    fn take_turn(&self, route: String, call: String) -> Answer<'_, i64>;
+
+    /// Keeps a look-up, over an older one of the same key.
+    fn lookup_put(&self, lookup: Lookup) -> Answer<'_, ()>;
+
+    /// Keeps the text of a config under its hash. Keeping it again changes nothing.
+    fn config_put(&self, hash: String, text: String, now: Timestamp) -> Answer<'_, ()>;
+
+    /// The turn that the next new call would get: what a dry run shows.
+    fn peek_turn(&self, route: String) -> Answer<'_, i64>;
+
+    /// A kept look-up, however old.
+    fn lookup_get(&self, connection: String, kind: String, key: String) -> Answer<'_, Option<Lookup>>;
+
+    /// The text of a config.
+    fn config_get(&self, hash: String) -> Answer<'_, Option<String>>;
+
+    /// The call log.
+    fn calls(&self, filter: CallFilter) -> Answer<'_, Vec<CallSummary>>;
+
+    /// One call's whole story, by its id or by the beginning of it.
+    ///
+    /// Errors: [`Error::AmbiguousPrefix`] when several ids begin so and none is exactly it.
+    fn call(&self, id_or_prefix: String) -> Answer<'_, Option<Story>>;
+
+    /// The body of a delivery, by its number; `None` when there is none or its time of keeping is over.
+    fn payload(&self, id: i64) -> Answer<'_, Option<Vec<u8>>>;
+
+    /// Writes over all calls: the dead letters, the doubts.
+    fn writes(&self, filter: WriteFilter) -> Answer<'_, Vec<WriteRow>>;
+
+    /// What we wrote last into the fields of these records.
+    fn written(&self, connection: String, object: String, record_ids: Vec<String>) -> Answer<'_, Vec<Written>>;
+
+    /// What we created since then: a search that lags behind does not show it yet.
+    fn recent_created(&self, connection: String, object: String, since: Timestamp) -> Answer<'_, Vec<Created>>;
+
+    /// What the callers behind these identity keys are known to be.
+    fn lane_links(&self, keys: Vec<String>) -> Answer<'_, Vec<LaneLink>>;
+
+    /// What nobody understood yet, newest first.
+    fn unrecognised(&self, limit: usize) -> Answer<'_, Vec<Unrecognised>>;
+
+    /// How much of everything there is.
+    fn counts(&self) -> Answer<'_, Counts>;
+
+    /// When `claim` has something next: `now` or later; `None` when nothing waits. A lease that runs out counts.
+    fn next_due(&self, now: Timestamp) -> Answer<'_, Option<Timestamp>>;
+
+    /// The times booked on a resource that overlap `from..to`, in order.
+    fn booked(&self, resource: String, from: Timestamp, to: Timestamp) -> Answer<'_, Vec<Booking>>;
+
+    /// Changes after every commit of this process that gave a lane something to do, or a time to do it. Take one before
+    /// the claim, and wait on it together with the time of `next_due`: then no wake-up is lost.
+    fn ready(&self) -> watch::Receiver<u64>;
+}

@@ -1,0 +1,44 @@
+//! Turns, look-ups and config texts.
+
+use futures_util::future::join_all;
+
+use super::support::*;
+use crate::journal::{Journal, Lookup};
+
+pub(in crate::journal) async fn turns_are_taken_once(journal: &dyn Journal) -> Case {
+    assert_eq!(journal.peek_turn("sales".to_owned()).await?, 0);
+    let twice = (0..40).map(|n| journal.take_turn("sales".to_owned(), format!("call {}", n / 2)));
+    let mut turns = join_all(twice).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    assert!(turns.chunks(2).all(|pair| pair[0] == pair[1]), "the same call, the same turn");
+    turns.sort_unstable();
+    turns.dedup();
+    assert_eq!(turns, (0..20).collect::<Vec<i64>>());
+    assert_eq!(journal.peek_turn("sales".to_owned()).await?, 20);
+    assert_eq!(journal.take_turn("service".to_owned(), "call 0".to_owned()).await?, 0, "each route counts for itself");
+    Ok(())
+}
+
+pub(in crate::journal) async fn look_ups_are_replaced(journal: &dyn Journal) -> Case {
+    let lookup = |value: &str, second| Lookup {
+        connection: "crm".to_owned(),
+        kind: "user".to_owned(),
+        key: "olga@example.com".to_owned(),
+        value: text(value),
+        fetched_at: at(second),
+    };
+    let get = |kind: &str| journal.lookup_get("crm".to_owned(), kind.to_owned(), "olga@example.com".to_owned());
+    assert_eq!(get("user").await?, None);
+    journal.lookup_put(lookup("1", 0)).await?;
+    journal.lookup_put(lookup("2", 9)).await?;
+    assert_eq!(get("user").await?, Some(lookup("2", 9)));
+    assert_eq!(get("queue").await?, None);
+    Ok(())
+}
+
+pub(in crate::journal) async fn configs_are_kept(journal: &dyn Journal) -> Case {
+    assert_eq!(journal.config_get("h".to_owned()).await?, None);
+    journal.config_put("h".to_owned(), "a = 1".to_owned(), at(0)).await?;
+    journal.config_put("h".to_owned(), "a = 1".to_owned(), at(1)).await?;
+    assert_eq!(journal.config_get("h".to_owned()).await?.as_deref(), Some("a = 1"));
+    Ok(())
+}

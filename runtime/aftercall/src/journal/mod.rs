@@ -1,0 +1,24 @@
+//! The journal: the durable record of every call, and the queue its work is taken from.
+//!
+//! What it is for: an acknowledged call is never lost, a call is worked by one worker at a time, and every intent stands
+//! here before its effect. [`Journal`] is a set of named transactions; [`SqliteJournal`] is the embedded store.
+//!
+//! What it is not for: it decides nothing. It does not plan, retry, match or speak to a system, it has no clock (`now`
+//! comes in with the request) and it does not look inside the JSON that it keeps.
+
+mod api;
+#[cfg(test)]
+mod conformance;
+mod error;
+mod model;
+mod sqlite;
+
+pub use api::{Answer, Journal};
+pub use error::Error;
+pub use model::{
+    Accepted, Arrival, ArrivalKind, Booking, CallChange, CallFilter, CallSeq, CallStatus, CallSummary, Claim, ClaimedCall, Claiming,
+    Counts, Created, EventRow, Fence, FieldWritten, Guard, Intervention, Json, LaneId, LaneLink, Lookup, NewCall, NewEvent, NewPlan,
+    NewWrite, Order, PayloadRow, PlanOutcome, PlanRow, Record, Recorded, Recording, RevisionRow, SlotAsk, Story, Then, Trouble,
+    Unrecognised, WriteChange, WriteFilter, WriteOutcome, WriteRow, WriteState, Written,
+};
+pub use sqlite::{SqliteJournal, SqliteOptions};

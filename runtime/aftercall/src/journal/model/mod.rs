@@ -1,0 +1,20 @@
+//! What goes into the journal and what comes out of it: plain data, the same for every store.
+
+mod arrival;
+mod claim;
+mod ids;
+mod json;
+mod read;
+mod record;
+
+pub use arrival::{Accepted, Arrival, ArrivalKind, NewCall};
+pub use claim::{Claim, ClaimedCall, Claiming, Guard, LaneLink, PlanRow, WriteRow};
+pub use ids::{CallSeq, CallStatus, Fence, LaneId, WriteState};
+pub use json::Json;
+pub use read::{
+    Booking, CallFilter, CallSummary, Counts, EventRow, Lookup, Order, PayloadRow, RevisionRow, Story, Unrecognised, WriteFilter, Written,
+};
+pub use record::{
+    CallChange, Created, FieldWritten, Intervention, NewEvent, NewPlan, NewWrite, PlanOutcome, Record, Recorded, Recording, SlotAsk, Then,
+    Trouble, WriteChange, WriteOutcome,
+};

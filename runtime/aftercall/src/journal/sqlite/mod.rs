@@ -1,0 +1,21 @@
+//! The embedded store: one SQLite file, one thread that writes, a few that read.
+//!
+//! It decides nothing either: what a transaction means is said at the [`Journal`](super::Journal) trait, and a second
+//! store says the same in other SQL.
+
+mod fault;
+mod journal;
+mod lock;
+mod migrate;
+mod open;
+mod queue;
+mod read;
+mod reader;
+mod row;
+#[cfg(test)]
+mod tests;
+mod write;
+mod writer;
+
+pub use journal::SqliteJournal;
+pub use open::SqliteOptions;

@@ -1,0 +1,107 @@
+//! The call log.
+
+use rusqlite::{Connection, Row, params, params_from_iter, types::Value};
+
+use super::super::{
+    super::model::{CallFilter, CallSeq, CallSummary, Order},
+    fault::Fault,
+    row::{Us, limit, time},
+};
+
+/// The columns of a [`CallSummary`] without its outcome, of `calls c`, for [`summary`].
+pub(super) const COLUMNS: &str = "c.seq, c.id, c.source, c.lane, c.revision, c.provisional, c.status, c.status_reason, \
+     c.pipeline, c.config_version, c.started_at, c.received_at, c.next_at, c.blocks_lane, c.changed_at";
+
+/// Reads a row of [`COLUMNS`]; the outcome and the count of writes come later.
+pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<CallSummary> {
+    Ok(CallSummary {
+        seq: row.get(0)?,
+        id: row.get(1)?,
+        source: row.get(2)?,
+        lane: row.get(3)?,
+        revision: row.get(4)?,
+        provisional: row.get(5)?,
+        status: row.get(6)?,
+        status_reason: row.get(7)?,
+        pipeline: row.get(8)?,
+        config_version: row.get(9)?,
+        started_at: time(row, 10)?,
+        received_at: row.get::<_, Us>(11)?.0,
+        next_at: time(row, 12)?,
+        blocks_lane: row.get(13)?,
+        changed_at: row.get::<_, Us>(14)?.0,
+        writes: Default::default(),
+        outcome: None,
+    })
+}
+
+/// See [`Journal::calls`](super::super::super::api::Journal::calls).
+pub(crate) fn calls(conn: &Connection, filter: &CallFilter) -> Result<Vec<CallSummary>, Fault> {
+    let (sql, values) = query(filter);
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), |row| {
+        let mut call = summary(row)?;
+        if filter.with_outcome {
+            call.outcome = row.get(15)?;
+        }
+        Ok(call)
+    })?;
+    let mut calls: Vec<CallSummary> = rows.collect::<rusqlite::Result<_>>()?;
+    for call in &mut calls {
+        count_writes(conn, call)?;
+    }
+    Ok(calls)
+}
+
+/// Only the conditions that were asked for, so that SQLite can choose an index; the statement cache knows each shape.
+fn query(filter: &CallFilter) -> (String, Vec<Value>) {
+    let mut sql = format!("SELECT {COLUMNS}");
+    if filter.with_outcome {
+        sql.push_str(", o.outcome");
+    }
+    sql.push_str(" FROM calls c");
+    if filter.with_outcome || filter.text.is_some() {
+        sql.push_str(" JOIN outcomes o ON o.call = c.seq AND o.revision = c.revision");
+    }
+    sql.push_str(" WHERE 1");
+    let mut values: Vec<Value> = Vec::new();
+    if !filter.status.is_empty() {
+        let marks = vec!["?"; filter.status.len()].join(", ");
+        sql.push_str(&format!(" AND c.status IN ({marks})"));
+        values.extend(filter.status.iter().map(|status| Value::from(status.word().to_owned())));
+    }
+    let (beyond, order) = match filter.order {
+        Order::NewestFirst => (" AND c.seq < ?", " ORDER BY c.seq DESC"),
+        Order::OldestFirst => (" AND c.seq > ?", " ORDER BY c.seq"),
+    };
+    let mut and = |condition: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            sql.push_str(condition);
+            values.push(value);
+        }
+    };
+    and(" AND c.pipeline = ?", filter.pipeline.clone().map(Value::from));
+    and(" AND c.source = ?", filter.source.clone().map(Value::from));
+    and(" AND c.received_at >= ?", filter.since.map(|at| at.as_microsecond().into()));
+    and(" AND c.received_at < ?", filter.until.map(|at| at.as_microsecond().into()));
+    and(beyond, filter.after.map(|CallSeq(seq)| seq.into()));
+    if let Some(text) = &filter.text {
+        sql.push_str(" AND (c.id LIKE ? ESCAPE '\\' OR c.status_reason LIKE ? ESCAPE '\\' OR o.outcome LIKE ? ESCAPE '\\')");
+        let pattern = format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        values.extend([pattern.clone(), pattern.clone(), pattern].map(Value::from));
+    }
+    sql.push_str(order);
+    sql.push_str(" LIMIT ?");
+    values.push(limit(filter.limit).into());
+    (sql, values)
+}
+
+/// Fills in how many writes are in which state.
+pub(super) fn count_writes(conn: &Connection, call: &mut CallSummary) -> Result<(), Fault> {
+    let mut statement = conn.prepare_cached("SELECT state, count(*) FROM writes WHERE call = ?1 GROUP BY state")?;
+    let mut rows = statement.query(params![call.seq])?;
+    while let Some(row) = rows.next()? {
+        call.writes.insert(row.get(0)?, row.get(1)?);
+    }
+    Ok(())
+}

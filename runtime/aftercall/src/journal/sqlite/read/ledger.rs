@@ -1,0 +1,128 @@
+//! What was written, created, linked, booked and kept.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::super::{
+    super::model::{Booking, Created, LaneId, LaneLink, Lookup, Written},
+    fault::Fault,
+    row::{Us, time},
+};
+
+/// See [`Journal::written`](super::super::super::api::Journal::written).
+pub(crate) fn written(conn: &Connection, connection: &str, object: &str, record_ids: &[String]) -> Result<Vec<Written>, Fault> {
+    let mut statement = conn.prepare_cached(
+        "SELECT f.record_id, f.field, f.value, c.id, f.call_started_at, f.config_version, f.written_at
+         FROM fields_written f JOIN calls c ON c.seq = f.call
+         WHERE f.connection = ?1 AND f.object = ?2 AND f.record_id = ?3 ORDER BY f.field",
+    )?;
+    let mut all = Vec::new();
+    for id in record_ids {
+        let rows = statement.query_map(params![connection, object, id], |row| {
+            Ok(Written {
+                record_id: row.get(0)?,
+                field: row.get(1)?,
+                value: row.get(2)?,
+                call: row.get(3)?,
+                call_started_at: time(row, 4)?,
+                config_version: row.get(5)?,
+                written_at: row.get::<_, Us>(6)?.0,
+            })
+        })?;
+        for row in rows {
+            all.push(row?);
+        }
+    }
+    Ok(all)
+}
+
+/// See [`Journal::recent_created`](super::super::super::api::Journal::recent_created).
+pub(crate) fn recent_created(conn: &Connection, connection: &str, object: &str, since: Timestamp) -> Result<Vec<Created>, Fault> {
+    let mut statement = conn.prepare_cached(
+        "SELECT connection, object, record_id, identity, created_at FROM created
+         WHERE connection = ?1 AND object = ?2 AND created_at >= ?3 ORDER BY created_at, record_id",
+    )?;
+    let rows = statement.query_map(params![connection, object, Us(since)], |row| {
+        Ok(Created {
+            connection: row.get(0)?,
+            object: row.get(1)?,
+            record_id: row.get(2)?,
+            identity: row.get(3)?,
+            created_at: row.get::<_, Us>(4)?.0,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// What the caller of a lane is known to be.
+pub(crate) fn links(conn: &Connection, lane: LaneId) -> Result<Vec<LaneLink>, Fault> {
+    let mut statement =
+        conn.prepare_cached("SELECT lane, connection, record, noted_at FROM lane_links WHERE lane = ?1 ORDER BY connection")?;
+    let rows = statement.query_map([lane], |row| {
+        Ok(LaneLink { lane: row.get(0)?, connection: row.get(1)?, record: row.get(2)?, noted_at: row.get::<_, Us>(3)?.0 })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// See [`Journal::lane_links`](super::super::super::api::Journal::lane_links).
+pub(crate) fn links_of_keys(conn: &Connection, keys: &[String]) -> Result<Vec<LaneLink>, Fault> {
+    let mut lanes = std::collections::BTreeSet::new();
+    for key in keys {
+        let lane: Option<LaneId> =
+            conn.prepare_cached("SELECT lane FROM identities WHERE key = ?1")?.query_row([key], |row| row.get(0)).optional()?;
+        lanes.extend(lane);
+    }
+    let mut all = Vec::new();
+    for lane in lanes {
+        all.extend(links(conn, lane)?);
+    }
+    Ok(all)
+}
+
+/// See [`Journal::booked`](super::super::super::api::Journal::booked).
+pub(crate) fn booked(conn: &Connection, resource: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Booking>, Fault> {
+    let mut statement = conn.prepare_cached(
+        "SELECT s.resource, s.starts_at, s.ends_at, c.id, s.write FROM slots s JOIN calls c ON c.seq = s.call
+         WHERE s.resource = ?1 AND s.ends_at > ?2 AND s.starts_at < ?3 ORDER BY s.starts_at, s.ends_at",
+    )?;
+    let rows = statement.query_map(params![resource, Us(from), Us(to)], booking)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Resource, start, end, call id, write.
+pub(super) fn booking(row: &rusqlite::Row<'_>) -> rusqlite::Result<Booking> {
+    Ok(Booking {
+        resource: row.get(0)?,
+        starts_at: row.get::<_, Us>(1)?.0,
+        ends_at: row.get::<_, Us>(2)?.0,
+        call: row.get(3)?,
+        write: row.get(4)?,
+    })
+}
+
+/// See [`Journal::peek_turn`](super::super::super::api::Journal::peek_turn).
+pub(crate) fn peek_turn(conn: &Connection, route: &str) -> Result<i64, Fault> {
+    let next = conn.prepare_cached("SELECT next FROM routes WHERE route = ?1")?.query_row([route], |row| row.get(0)).optional()?;
+    Ok(next.unwrap_or(0))
+}
+
+/// See [`Journal::lookup_get`](super::super::super::api::Journal::lookup_get).
+pub(crate) fn lookup_get(conn: &Connection, connection: &str, kind: &str, key: &str) -> Result<Option<Lookup>, Fault> {
+    Ok(conn
+        .prepare_cached("SELECT connection, kind, key, value, fetched_at FROM lookups WHERE connection = ?1 AND kind = ?2 AND key = ?3")?
+        .query_row([connection, kind, key], |row| {
+            Ok(Lookup {
+                connection: row.get(0)?,
+                kind: row.get(1)?,
+                key: row.get(2)?,
+                value: row.get(3)?,
+                fetched_at: row.get::<_, Us>(4)?.0,
+            })
+        })
+        .optional()?)
+}
+
+/// See [`Journal::config_get`](super::super::super::api::Journal::config_get).
+pub(crate) fn config_get(conn: &Connection, hash: &str) -> Result<Option<String>, Fault> {
+    Ok(conn.prepare_cached("SELECT text FROM configs WHERE hash = ?1")?.query_row([hash], |row| row.get(0)).optional()?)
+}

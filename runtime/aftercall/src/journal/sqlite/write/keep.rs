@@ -1,0 +1,48 @@
+//! Small things kept: turns, look-ups, config texts.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use super::super::{super::model::Lookup, fault::Fault, queue::Tx, row::Us};
+
+/// See [`Journal::take_turn`](super::super::super::api::Journal::take_turn).
+pub(crate) fn take_turn(tx: &mut Tx<'_>, route: &str, call: &str) -> Result<i64, Fault> {
+    let taken: Option<i64> = tx
+        .conn
+        .prepare_cached("SELECT turn FROM turns WHERE route = ?1 AND call = ?2")?
+        .query_row([route, call], |row| row.get(0))
+        .optional()?;
+    if let Some(turn) = taken {
+        return Ok(turn);
+    }
+    let next: i64 = tx
+        .conn
+        .prepare_cached(
+            "INSERT INTO routes (route, next) VALUES (?1, 1) ON CONFLICT (route) DO UPDATE SET next = next + 1
+             RETURNING next",
+        )?
+        .query_row([route], |row| row.get(0))?;
+    tx.conn.prepare_cached("INSERT INTO turns (route, call, turn) VALUES (?1, ?2, ?3)")?.execute(params![route, call, next - 1])?;
+    Ok(next - 1)
+}
+
+/// See [`Journal::lookup_put`](super::super::super::api::Journal::lookup_put).
+pub(crate) fn lookup_put(tx: &mut Tx<'_>, lookup: &Lookup) -> Result<(), Fault> {
+    tx.conn
+        .prepare_cached(
+            "INSERT INTO lookups (connection, kind, key, value, fetched_at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (connection, kind, key) DO UPDATE SET value = excluded.value, fetched_at = excluded.fetched_at",
+        )?
+        .execute(params![lookup.connection, lookup.kind, lookup.key, lookup.value, Us(lookup.fetched_at)])?;
+    Ok(())
+}
+
+/// See [`Journal::config_put`](super::super::super::api::Journal::config_put).
+pub(crate) fn config_put(tx: &mut Tx<'_>, hash: &str, text: &str, now: Timestamp) -> Result<(), Fault> {
+    tx.conn.prepare_cached("INSERT OR IGNORE INTO configs (hash, text, kept_at) VALUES (?1, ?2, ?3)")?.execute(params![
+        hash,
+        text,
+        Us(now)
+    ])?;
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! What changes the journal: a file per kind of transaction, each run by the writer thread inside a savepoint.
+
+mod accept;
+mod claim;
+mod hold;
+mod keep;
+mod lanes;
+mod plan;
+mod record;
+
+pub(super) use accept::accept;
+pub(super) use claim::claim;
+pub(super) use hold::{release, renew, void_leases};
+pub(super) use keep::{config_put, lookup_put, take_turn};
+pub(super) use plan::record_plans;
+pub(super) use record::{intervene, record};

@@ -1,0 +1,13 @@
+//! Making it happen: the one room that touches the world.
+//!
+//! Inside, `cli` and `intake` use `work`; `work` uses `journal` and `connect`. Only `connect` speaks to a system, only
+//! `journal` speaks SQL, only `view` knows what things look like.
+
+pub mod cli;
+pub mod connect;
+pub mod intake;
+pub mod journal;
+pub mod load;
+pub mod service;
+pub mod view;
+pub mod work;

@@ -1,0 +1,133 @@
+//! From disk to text: a project's files over those that ship inside the binary.
+//!
+//! Not for meaning: that is `aftercall_config::resolve`.
+
+use std::path::{Path, PathBuf};
+
+use aftercall_config::finding::{Code, Finding, Place};
+use aftercall_config::resolve::{self, Loaded};
+use aftercall_config::source::Files;
+use include_dir::{Dir, include_dir};
+
+static MAPPINGS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../mappings");
+static EXAMPLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../examples");
+static CODES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../schema/codes");
+
+/// The largest TOML file that is read, in bytes. A config of this size is a mistake.
+const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// The most files that are read: a guard against being pointed at a whole disk.
+const MAX_FILES: usize = 100_000;
+
+/// The files that ship: `mappings/...`.
+pub fn shipped() -> Files {
+    let mut files = Files::new();
+    collect(&MAPPINGS, "mappings", &mut |path, text| files.insert(path, text));
+    files
+}
+
+/// The files of an example that ships: path below the example → bytes.
+pub fn example(name: &str) -> Vec<(String, &'static [u8])> {
+    let mut out = Vec::new();
+    if let Some(dir) = EXAMPLES.get_dir(name) {
+        walk(dir, &mut |file| {
+            let path = file.path().strip_prefix(name).unwrap_or(file.path());
+            out.push((path.to_string_lossy().replace('\\', "/"), file.contents()));
+        });
+    }
+    out
+}
+
+/// The page of a finding's code.
+pub fn code_page(code: &str) -> Option<&'static str> {
+    CODES.get_file(format!("{code}.md"))?.contents_utf8()
+}
+
+fn walk(dir: &'static Dir<'static>, each: &mut impl FnMut(&'static include_dir::File<'static>)) {
+    dir.files().for_each(&mut *each);
+    dir.dirs().for_each(|d| walk(d, each));
+}
+
+fn collect(dir: &'static Dir<'static>, prefix: &str, each: &mut impl FnMut(String, &'static str)) {
+    walk(dir, &mut |file| {
+        if let Some(text) = file.contents_utf8().filter(|_| file.path().extension().is_some_and(|e| e == "toml")) {
+            each(format!("{prefix}/{}", file.path().to_string_lossy().replace('\\', "/")), text);
+        }
+    });
+}
+
+/// Reads a project's files over the shipped ones. What cannot be read is a finding.
+pub fn files(root: &Path) -> (Files, Vec<Finding>) {
+    let mut files = shipped();
+    let mut findings = Vec::new();
+    let mut paths: Vec<(String, PathBuf)> = Vec::new();
+    if root.join("aftercall.toml").exists() {
+        paths.push(("aftercall.toml".to_owned(), root.join("aftercall.toml")));
+    }
+    for folder in ["pipelines", "mappings"] {
+        list(&root.join(folder), folder, &mut paths, &mut findings);
+    }
+    for (name, path) in paths {
+        let size = std::fs::metadata(&path).map(|m| m.len());
+        let text = match size {
+            Ok(bytes) if bytes > MAX_FILE_BYTES => Err(format!("this file has {bytes} bytes; a config has at most {MAX_FILE_BYTES}")),
+            Ok(_) => std::fs::read(&path)
+                .map_err(|e| format!("this file cannot be read: {e}"))
+                .and_then(|bytes| String::from_utf8(bytes).map_err(|e| format!("this file is not UTF-8 (byte {})", e.utf8_error().valid_up_to()))),
+            Err(error) => Err(format!("this file cannot be read: {error}")),
+        };
+        match text {
+            // A byte order mark is what some editors put in front.
+            Ok(text) => files.insert(name, text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
+            Err(message) => {
+                // An unreadable file of the project must not let the shipped one stand in for it unseen.
+                files.insert(name.clone(), "");
+                findings.push(Finding::new(Code::Unreadable, message, Place::file(&name)));
+            }
+        }
+    }
+    (files, findings)
+}
+
+fn list(dir: &Path, prefix: &str, out: &mut Vec<(String, PathBuf)>, findings: &mut Vec<Finding>) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    let mut entries: Vec<_> = entries.flatten().collect();
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let name = format!("{prefix}/{}", entry.file_name().to_string_lossy());
+        if out.len() >= MAX_FILES {
+            findings.push(Finding::new(Code::Unreadable, format!("there are more than {MAX_FILES} files here"), Place::file(prefix)));
+            return;
+        }
+        let path = entry.path();
+        // Links to folders are not followed: a loop would never end.
+        let is_dir = entry.file_type().is_ok_and(|t| t.is_dir());
+        if is_dir {
+            list(&path, &name, out, findings);
+        } else if name.ends_with(".toml") {
+            out.push((name, path));
+        }
+    }
+}
+
+/// Reads and loads a project.
+pub fn project(root: &Path) -> (Loaded, Files) {
+    let (files, mut findings) = files(root);
+    let mut loaded = resolve::load(&files);
+    if !findings.is_empty() {
+        loaded.project = None;
+        // What an unreadable file lacks is not news.
+        loaded.findings.retain(|f| !findings.iter().any(|u| u.at.file == f.at.file));
+        findings.append(&mut loaded.findings);
+        loaded.findings = findings;
+    }
+    (loaded, files)
+}
+
+/// A source that ships, for reading files of calls in a project that does not take them in over HTTP.
+pub fn shipped_source(name: &str) -> Option<std::sync::Arc<aftercall_config::project::Source>> {
+    let files = shipped().with(
+        "aftercall.toml",
+        format!("name = \"files\"\ntimezone = \"UTC\"\nphone_region = \"US\"\n[source.{name}]\nallow_unsigned = true\n"),
+    );
+    resolve::load(&files).project?.sources.get(name).cloned()
+}

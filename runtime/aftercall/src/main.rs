@@ -1,0 +1,10 @@
+//! The `aftercall` program.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    aftercall::cli::main()
+}

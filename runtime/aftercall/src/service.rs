@@ -1,0 +1,75 @@
+//! Putting the rooms together: a project, its journal, its connections and a worker. What `sync`, `run` and `demo` share.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aftercall_config::call::CallOutcome;
+use aftercall_config::project::{Project, Source};
+use aftercall_config::source::Files;
+use aftercall_plan::matching::Identity;
+use aftercall_plan::plan::pipeline_for;
+use jiff::Timestamp;
+
+use crate::connect::{Connections, Http, MemoryTokens, resolve_secret};
+use crate::intake::lane_key;
+use crate::journal::{Journal, SqliteJournal, SqliteOptions};
+use crate::work::{Versions, Worker};
+
+/// A project that runs.
+pub struct Service {
+    /// The project.
+    pub project: Arc<Project>,
+    /// Its journal.
+    pub journal: Arc<dyn Journal>,
+    /// Its accounts.
+    pub connections: Connections,
+    /// Its worker.
+    pub worker: Arc<Worker>,
+    root: PathBuf,
+}
+
+impl Service {
+    /// Opens the journal and makes a worker. Nothing is sent yet.
+    ///
+    /// Errors: what is wrong with the journal, in a sentence that names the file and the remedy.
+    pub async fn open(root: &Path, project: Project, files: &Files) -> anyhow::Result<Self> {
+        let project = Arc::new(project);
+        let now = Timestamp::now();
+        let path = root.join(&project.store_path);
+        let journal = tokio::task::spawn_blocking(move || SqliteJournal::open(SqliteOptions::at(path), now)).await??;
+        let journal: Arc<dyn Journal> = Arc::new(journal);
+        let connections = Connections::new(Arc::new(Http::new()?), root, Arc::new(MemoryTokens::default()));
+        let versions = Versions::new(project.clone(), files, journal.clone(), now).await?;
+        let owner = format!("pid {}", std::process::id());
+        let worker = Worker::new(journal.clone(), connections.clone(), versions, Arc::new(Timestamp::now), owner);
+        Ok(Self { project, journal, connections, worker: Arc::new(worker), root: root.to_owned() })
+    }
+
+    /// The secrets of a source, the newest first; see [`crate::intake::Secrets`].
+    pub fn secrets(&self) -> crate::intake::Secrets {
+        let root = self.root.clone();
+        Arc::new(move |source: &Source| source_secrets(&root, source))
+    }
+}
+
+/// Reads a source's secrets. Errors: what cannot be read, naming the reference only.
+pub fn source_secrets(root: &Path, source: &Source) -> Result<Vec<Vec<u8>>, String> {
+    let mut secrets = Vec::new();
+    for reference in [&source.secret, &source.previous_secret].into_iter().flatten() {
+        let found = resolve_secret(reference, root).map_err(|e| e.to_string())?;
+        secrets.push(found.reveal().as_bytes().to_vec());
+    }
+    Ok(secrets)
+}
+
+/// The caller's identities as opaque keys: who shares one is worked one call after the other.
+pub fn lane_keys(project: &Project, call: &CallOutcome) -> Vec<String> {
+    let Some(pipeline) = pipeline_for(project, call) else { return Vec::new() };
+    let identity = Identity::of(&pipeline.matching.values, &project.phone_region, call);
+    let phones = identity.phones.iter().map(|p| lane_key(project.name.as_bytes(), "phone", &p.e164));
+    let emails = identity.emails.iter().map(|e| lane_key(project.name.as_bytes(), "email", e));
+    let mut keys: Vec<String> = phones.chain(emails).collect();
+    keys.sort();
+    keys.dedup();
+    keys
+}

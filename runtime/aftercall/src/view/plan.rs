@@ -1,0 +1,140 @@
+//! A plan as a diff that a sales manager can approve.
+
+use std::fmt::Write as _;
+
+use aftercall_config::call::CallOutcome;
+use aftercall_plan::model::{FieldChange, FieldVerdict, Op, Plan, Write};
+use aftercall_plan::plan::RequestCount;
+use serde_json::{Value, json};
+
+use super::words::{bold, cut, dim, green, many, pad, red, status, value, yellow};
+
+/// A plan as text. `all` shows what stays as it is, too.
+pub fn text(plan: &Plan, call: &CallOutcome, requests: &[RequestCount], all: bool) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{}", heading(plan, call));
+    let _ = writeln!(out, "  {}  {}", status(plan.decision.verdict.as_str()), plan.decision.because);
+    if let Some(review) = &plan.decision.review {
+        let _ = writeln!(out, "  {}   {review}", yellow("review"));
+    }
+    for write in &plan.writes {
+        out.push_str(&write_text(write, all));
+    }
+    for note in &plan.notes {
+        let at = note.origin.as_ref().map(|o| format!("  {}", dim(&o.to_string()))).unwrap_or_default();
+        let _ = writeln!(out, "  {} {}{at}", yellow("note"), note.text);
+    }
+    if !requests.is_empty() {
+        let parts: Vec<String> = requests.iter().map(|r| format!("{} {} + {}", r.connection, many(r.reads as usize, "read"), many(r.writes as usize, "write"))).collect();
+        let _ = writeln!(out, "  {}", dim(&format!("requests: {}", parts.join(", "))));
+    }
+    out
+}
+
+fn heading(plan: &Plan, call: &CallOutcome) -> String {
+    let name = call.caller.name.clone().or_else(|| call.caller.first_name.clone());
+    let who = [name, call.caller.phone.clone(), call.caller.email.clone()].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let who = if who.is_empty() { "unknown caller".to_owned() } else { value(&Value::from(who), 70) };
+    let outcome = call.outcome.as_deref().unwrap_or("no outcome");
+    format!("{}  {who}  {}  {}", bold(&cut(&plan.call, 60)), outcome, dim(&plan.pipeline))
+}
+
+fn write_text(write: &Write, all: bool) -> String {
+    let mut out = String::new();
+    let name = pad(&format!("{}/{}", write.connection, write.id), 24);
+    let tail = dim(&format!("{}  {}", write.guarantee.as_str(), write.origin));
+    let line = match &write.op {
+        Op::Create { .. } => format!("{} {}", green("+"), format_args!("{name} {} a new {}", green("create"), write.object)),
+        Op::Update { id } => format!("{} {}", yellow("~"), format_args!("{name} {} {} {id}", yellow("update"), write.object)),
+        Op::Nothing { because, .. } => format!("= {name} nothing to do: {because}"),
+        Op::Blocked { because } => format!("{} {name} {}: {because}", red("!"), red("blocked")),
+        Op::Skipped { because } => format!("  {name} skipped: {because}"),
+    };
+    let done = matches!(write.op, Op::Create { .. } | Op::Update { .. });
+    if !done && !all {
+        let _ = writeln!(out, "  {}", dim(&line));
+        return out;
+    }
+    let _ = writeln!(out, "  {line}   {tail}");
+    if let Some(booking) = &write.booking {
+        let _ = writeln!(out, "      takes {} from {} to {}", booking.resource, booking.start, booking.end);
+    }
+    let width = write.fields.iter().filter(|f| all || shown(f)).map(|f| f.field.chars().count()).max().unwrap_or(0).min(34);
+    for field in write.fields.iter().filter(|f| all || shown(f)) {
+        let _ = writeln!(out, "      {}", field_text(field, width));
+    }
+    for link in &write.links {
+        let to = match &link.to {
+            aftercall_plan::model::LinkTo::Id(id) => id.clone(),
+            aftercall_plan::model::LinkTo::Write(write) => format!("the record of `{write}`"),
+        };
+        let _ = writeln!(out, "      {} {} → {to}", green("+"), pad(&link.link, width));
+    }
+    let hidden = |verdict| write.fields.iter().filter(|f| f.verdict == verdict).count();
+    let (same, absent) = (hidden(FieldVerdict::Same), hidden(FieldVerdict::Absent));
+    if !all && same + absent > 0 {
+        let mut parts = Vec::new();
+        if same > 0 {
+            parts.push(format!("{same} there already"));
+        }
+        if absent > 0 {
+            parts.push(format!("{absent} not in this call"));
+        }
+        let _ = writeln!(out, "      {}", dim(&parts.join(", ")));
+    }
+    out
+}
+
+fn shown(field: &FieldChange) -> bool {
+    !matches!(field.verdict, FieldVerdict::Same | FieldVerdict::Absent)
+}
+
+fn field_text(field: &FieldChange, width: usize) -> String {
+    let name = pad(&cut(&field.field, 34), width);
+    let before = field.before.as_ref().map(|v| value(v, 40));
+    let after = field.after.as_ref().map(|v| value(v, 60)).unwrap_or_default();
+    let because = field.because.as_ref().map(|b| format!(" ({b})")).unwrap_or_default();
+    let tail = dim(&format!("{}  {}", field.policy.as_str(), field.origin));
+    match (field.verdict, before) {
+        (FieldVerdict::Write, None) => format!("{} {name} {}{because}   {tail}", green("+"), green(&after)),
+        (FieldVerdict::Write, Some(before)) => format!("{} {name} {} → {}{because}   {tail}", yellow("~"), dim(&before), yellow(&after)),
+        (FieldVerdict::Same, before) => format!("= {name} {}{because}   {tail}", before.unwrap_or(after)),
+        (FieldVerdict::Kept, before) => format!("  {name} {} kept{because}, the call says {after}   {tail}", before.unwrap_or_default()),
+        (FieldVerdict::Conflict, before) => {
+            format!("{} {name} {} kept{because}, the call says {after}   {tail}", red("!"), before.unwrap_or_default())
+        }
+        (FieldVerdict::Absent, _) => format!("  {name} not in this call   {tail}"),
+    }
+}
+
+/// Plans as versioned JSON.
+pub fn json(plans: &[(Plan, Vec<RequestCount>)], errors: &[(u64, String)]) -> Value {
+    let calls: Vec<Value> = plans
+        .iter()
+        .map(|(plan, requests)| {
+            let requests: Vec<Value> = requests.iter().map(|r| json!({"connection": r.connection, "reads": r.reads, "writes": r.writes})).collect();
+            json!({ "plan": plan, "requests": requests })
+        })
+        .collect();
+    let errors: Vec<Value> = errors.iter().map(|(line, message)| json!({"line": line, "message": message})).collect();
+    json!({ "version": 1, "calls": calls, "errors": errors })
+}
+
+/// What a batch of plans would do, in a line.
+pub fn summary(plans: &[(Plan, Vec<RequestCount>)]) -> String {
+    let count = |f: fn(&Op) -> bool| plans.iter().flat_map(|(p, _)| &p.writes).filter(|w| f(&w.op)).count();
+    let creates = count(|op| matches!(op, Op::Create { .. }));
+    let updates = count(|op| matches!(op, Op::Update { .. }));
+    let blocked = count(|op| matches!(op, Op::Blocked { .. }));
+    let reviews = plans.iter().filter(|(p, _)| p.decision.review.is_some()).count();
+    let requests: usize = plans.iter().flat_map(|(_, r)| r).map(|r| (r.reads + r.writes) as usize).sum();
+    let mut out = format!("{}: {} to create, {} to update", many(plans.len(), "call"), creates, updates);
+    if blocked > 0 {
+        let _ = write!(out, ", {}", red(&format!("{blocked} blocked")));
+    }
+    if reviews > 0 {
+        let _ = write!(out, ", {} for a person", reviews);
+    }
+    let _ = write!(out, "; {}", many(requests, "request"));
+    out
+}

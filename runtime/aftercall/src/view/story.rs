@@ -1,0 +1,118 @@
+//! One call's whole story: what came in, who it was, what was written, what landed, field by field.
+
+use std::fmt::Write as _;
+
+use aftercall_config::call::CallOutcome;
+use aftercall_plan::decision::MatchDecision;
+use serde_json::{Value, json};
+
+use super::words::{bold, dim, many, pad, status, value};
+use crate::journal::{Story, WriteRow};
+
+/// A story as text.
+pub fn text(story: &Story) -> String {
+    let mut out = String::new();
+    let call = &story.call;
+    let _ = writeln!(out, "{}  {}", bold(&call.id), status(call.status.word()));
+    if let Some(reason) = &call.status_reason {
+        let _ = writeln!(out, "  {reason}");
+    }
+    if let Some(outcome) = call.outcome.as_ref().and_then(|o| o.read::<CallOutcome>().ok()) {
+        outcome_text(&mut out, &outcome);
+    }
+    let _ = writeln!(
+        out,
+        "  received {}, revision {}, {}, config version {}",
+        call.received_at,
+        call.revision,
+        call.pipeline.as_deref().map_or("no pipeline yet".to_owned(), |p| format!("pipeline {p}")),
+        call.config_version
+    );
+    if let Some(decision) = story.plans.last().and_then(|p| p.decision.read::<MatchDecision>().ok()) {
+        decision_text(&mut out, &decision);
+    }
+    if !story.writes.is_empty() {
+        let _ = writeln!(out, "\n{}", bold("writes"));
+    }
+    for write in &story.writes {
+        write_text(&mut out, write);
+    }
+    let _ = writeln!(out, "\n{}", bold("what happened"));
+    for event in &story.events {
+        let write = event.write.as_deref().map(|w| format!(" {w}")).unwrap_or_default();
+        let data: Value = event.data.read().unwrap_or(Value::Null);
+        let data = match &data {
+            Value::Object(fields) if fields.is_empty() => String::new(),
+            Value::Object(fields) => {
+                fields.iter().map(|(k, v)| format!("{k}={}", value(v, 80))).collect::<Vec<_>>().join(" ")
+            }
+            other => value(other, 80),
+        };
+        let _ = writeln!(out, "  {}  {}{write}  {}", event.at.strftime("%m-%d %H:%M:%S%.3fZ"), event.kind, dim(&data));
+    }
+    out
+}
+
+fn outcome_text(out: &mut String, call: &CallOutcome) {
+    let caller = [&call.caller.name, &call.caller.phone, &call.caller.email].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+    let caller = if caller.is_empty() { "unknown caller".to_owned() } else { caller };
+    let length = call.duration_s.map(|s| format!(", {s:.0} s")).unwrap_or_default();
+    let outcome = call.outcome.as_deref().unwrap_or("no outcome");
+    let _ = writeln!(out, "  {}  {outcome}{length}", value(&Value::from(caller), 100));
+    if let Some(summary) = &call.summary {
+        let _ = writeln!(out, "  {}", dim(&value(&Value::from(summary.as_str()), 300)));
+    }
+}
+
+fn decision_text(out: &mut String, decision: &MatchDecision) {
+    let _ = writeln!(out, "\n{}  {}  {}", bold("who called"), status(decision.verdict.as_str()), decision.because);
+    for candidate in &decision.candidates {
+        let sum: Vec<String> = candidate
+            .evidence
+            .iter()
+            .map(|e| {
+                let record = e.record.as_deref().map(|r| format!(" {r}")).unwrap_or_default();
+                format!("{} {}{record} {:+.1}", e.on, e.level, e.bits)
+            })
+            .collect();
+        let _ = writeln!(out, "  {:>6.1} bits  {} ({})  {}", candidate.bits, candidate.name, candidate.id, dim(&sum.join("; ")));
+    }
+    if !decision.candidates.is_empty() {
+        let _ = writeln!(out, "  {}", dim(&format!("accepted from {:.1} bits with a lead of {:.1}", decision.accept, decision.margin)));
+    }
+    if let Some(review) = &decision.review {
+        let _ = writeln!(out, "  review: {review}");
+    }
+}
+
+fn write_text(out: &mut String, write: &WriteRow) {
+    let name = format!("{}/{}", write.connection, write.write);
+    let record = match (&write.record_url, &write.record_id) {
+        (Some(url), _) => url.clone(),
+        (None, Some(id)) => id.clone(),
+        (None, None) => String::new(),
+    };
+    let attempts = if write.attempt > 1 { format!("  {}", many(usize::try_from(write.attempt).unwrap_or(0), "attempt")) } else { String::new() };
+    let _ = writeln!(out, "  {}  {} {} {}  {}{attempts}", status(write.state.word()), pad(&name, 24), write.op, write.object, record);
+    if let Some(trouble) = &write.trouble {
+        let code = trouble.http_status.map(|s| format!(" ({s})")).unwrap_or_default();
+        let _ = writeln!(out, "      {}{code}: {}", trouble.class, value(&Value::from(trouble.message.as_str()), 200));
+    }
+    if let Some(at) = &write.next_at {
+        let _ = writeln!(out, "      next attempt at {at}");
+    }
+    let receipt: Vec<Value> = write.receipt.as_ref().and_then(|r| r.read().ok()).unwrap_or_default();
+    let width = receipt.iter().filter_map(|f| f["field"].as_str()).map(|f| f.chars().count()).max().unwrap_or(0).min(34);
+    for field in &receipt {
+        let text = |key: &str| field[key].as_str().unwrap_or_default();
+        let shown = field.get("value").filter(|v| !v.is_null()).map(|v| value(v, 60)).unwrap_or_default();
+        let because = field["because"].as_str().map(|b| format!(" ({b})")).unwrap_or_default();
+        let tail = dim(&format!("{}  {}", text("policy"), text("origin")));
+        let _ = writeln!(out, "      {} {} {shown}{because}   {tail}", pad(text("state"), 8), pad(text("field"), width));
+    }
+}
+
+/// A story as versioned JSON.
+pub fn json(story: &Story) -> Value {
+    json!({ "version": 1, "story": story })
+}

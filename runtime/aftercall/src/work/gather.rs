@@ -1,0 +1,240 @@
+//! Reads what planning needs about a caller, and records nothing: it holds a `Reader`, which cannot write.
+//!
+//! A dry run and a real run read by the same function; what differs is what they remember.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use aftercall_config::call::CallOutcome;
+use aftercall_config::decl::{ErrorClass, PolicyDecl};
+use aftercall_config::project::{Connection, Pipeline, Project};
+use aftercall_plan::context::{Context, KnownContact, Record};
+use aftercall_plan::matching::{self, Identity, Query};
+use aftercall_plan::model::{Op, Plan};
+use aftercall_plan::plan::{Need, plan};
+use futures_util::future::{BoxFuture, try_join_all};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::connect::{Failure, Query as Search, Reader};
+
+/// What is remembered from earlier calls, and how turns are taken. A dry run only looks.
+pub trait Memory: Send + Sync {
+    /// What we wrote last into records: `connection/object/id` → field → value.
+    fn written<'a>(&'a self, connection: &'a str, object: &'a str, ids: Vec<String>) -> BoxFuture<'a, Result<WrittenMap, Trouble>>;
+    /// Contacts that we created since then and a lagging search may not show.
+    fn recent<'a>(&'a self, connection: &'a str, object: &'a str, since: Timestamp) -> BoxFuture<'a, Result<Vec<KnownContact>, Trouble>>;
+    /// The call's turn in a route.
+    fn turn<'a>(&'a self, route: &'a str, call: &'a str) -> BoxFuture<'a, Result<u64, Trouble>>;
+    /// A colleague's id, looked up not long ago: `Some(None)` when the system knew nobody.
+    fn user<'a>(&'a self, connection: &'a str, email: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Option<Option<String>>, Trouble>>;
+    /// Remembers a colleague's id.
+    fn keep_user<'a>(&'a self, connection: &'a str, email: &'a str, id: Option<String>, now: Timestamp) -> BoxFuture<'a, Result<(), Trouble>>;
+}
+
+/// What we wrote last, by `connection/object/id` and field.
+pub type WrittenMap = BTreeMap<String, BTreeMap<String, aftercall_plan::context::Written>>;
+
+/// Reading did not work out.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// A system refused, or was not there.
+    #[error("reading from {connection}: {failure}")]
+    System {
+        /// The connection.
+        connection: String,
+        /// What happened.
+        failure: Failure,
+    },
+    /// The journal failed.
+    #[error(transparent)]
+    Journal(#[from] crate::journal::Error),
+}
+
+impl Trouble {
+    fn of(connection: &Connection) -> impl Fn(Failure) -> Self + '_ {
+        |failure| Self::System { connection: connection.id.clone(), failure }
+    }
+}
+
+/// What is known of a call before anything is read.
+#[derive(Clone, Debug, Default)]
+pub struct Before {
+    /// Contacts that the caller's lane knows, by connection.
+    pub known: BTreeMap<String, KnownContact>,
+    /// Records that this call has made already, by write.
+    pub own: BTreeMap<String, String>,
+    /// Records that a system named as the caller's, by refusing a second one.
+    pub evidence: Vec<Record>,
+}
+
+/// Rounds of "the plan needs one more thing" before something is wrong with us.
+const MAX_ROUNDS: usize = 64;
+/// A search that lags is given this much more than it declares.
+const LAG_GRACE: SignedDuration = SignedDuration::from_mins(10);
+
+/// Reads, decides and plans one call.
+///
+/// Errors: [`Trouble`] when a system or the journal does not answer; nothing was changed then.
+pub async fn plan_call(
+    reader: &Reader,
+    memory: &dyn Memory,
+    project: &Project,
+    pipeline: &Pipeline,
+    call: &CallOutcome,
+    before: Before,
+    now: Timestamp,
+) -> Result<(Context, Plan), Trouble> {
+    let mut context = Context { known: before.known, own: before.own, read_at: now, ..Context::default() };
+    let query = matching::retrieve(project, pipeline, call);
+    if let Some(query) = &query {
+        find(reader, memory, project, pipeline, call, query, &mut context, now).await?;
+    }
+    for record in before.evidence {
+        if !context.candidates.iter().any(|c| c.id == record.id) {
+            context.candidates.push(record);
+        }
+    }
+    let decision = matching::decide(project, pipeline, call, &context);
+    if let Some(contact) = &decision.contact {
+        related(reader, pipeline, contact, &mut context).await?;
+    }
+    remember(memory, pipeline, decision.contact.as_deref(), &mut context).await?;
+    let key = format!("{}:{}", call.source, call.id);
+    for _ in 0..MAX_ROUNDS {
+        match plan(project, pipeline, call, &context, now) {
+            Ok(plan) => match look(reader, project, &plan, &mut context).await? {
+                true => {}
+                false => return Ok((context, plan)),
+            },
+            Err(Need::Turn(route)) => {
+                let turn = memory.turn(&route, &key).await?;
+                context.turns.insert(route, turn);
+            }
+            Err(Need::User { connection, email }) => {
+                let id = user(reader, memory, project, &connection, &email, now).await?;
+                context.users.insert(format!("{connection}/{email}"), id);
+            }
+        }
+    }
+    // A plan that is never satisfied is a fault of ours; the call waits for whoever mends it.
+    let failure = Failure::unsent(ErrorClass::Invalid, "the plan asked for more than 64 look-ups");
+    Err(Trouble::System { connection: pipeline.connection.id.clone(), failure })
+}
+
+/// The search, and what a lagging search does not show yet.
+#[expect(clippy::too_many_arguments, reason = "one step of `plan_call`, taken out to be read by itself")]
+async fn find(
+    reader: &Reader,
+    memory: &dyn Memory,
+    project: &Project,
+    pipeline: &Pipeline,
+    call: &CallOutcome,
+    query: &Query,
+    context: &mut Context,
+    now: Timestamp,
+) -> Result<(), Trouble> {
+    let connection = &pipeline.connection;
+    let Some(declared) = &connection.connector.decl.find else { return Ok(()) };
+    let search = Search {
+        phones: query.spellings.clone(),
+        e164: query.e164.clone(),
+        national: query.national.clone(),
+        emails: query.emails.clone(),
+    };
+    let found = reader.find(connection, &search, &pipeline.read_fields).await.map_err(Trouble::of(connection))?;
+    context.candidates = found.candidates;
+    context.candidate_lists = found.candidate_lists;
+    context.incomplete = found.incomplete;
+    let mut behind: BTreeMap<String, KnownContact> = BTreeMap::new();
+    if let Some(known) = context.known.get(&connection.id) {
+        behind.insert(known.id.clone(), known.clone());
+    }
+    if declared.lag_s > 0 {
+        let since = now - (SignedDuration::from_secs(i64::from(declared.lag_s)) + LAG_GRACE);
+        let identity = Identity::of(&pipeline.matching.values, &project.phone_region, call);
+        for recent in memory.recent(&connection.id, &declared.object, since).await? {
+            let emails = recent.fields.values().filter_map(|v| v.as_str()).any(|v| {
+                identity.emails.iter().any(|e| e.eq_ignore_ascii_case(v)) || identity.phones.iter().any(|p| p.e164 == v)
+            });
+            if emails {
+                behind.insert(recent.id.clone(), recent);
+            }
+        }
+    }
+    behind.retain(|id, _| !context.candidates.iter().any(|c| &c.id == id));
+    // Read by id, which does not lag; a record that is gone is forgotten.
+    let fields = pipeline.read_fields.get(&declared.object).map(Vec::as_slice).unwrap_or_default();
+    let reads = behind.keys().map(|id| reader.read(connection, &declared.object, id, fields));
+    let records = try_join_all(reads).await.map_err(Trouble::of(connection))?;
+    for (id, record) in behind.keys().zip(records) {
+        match record {
+            Some(record) => context.candidates.push(record),
+            None => {
+                context.known.retain(|_, known| &known.id != id);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Lists about the matched contact.
+async fn related(reader: &Reader, pipeline: &Pipeline, contact: &str, context: &mut Context) -> Result<(), Trouble> {
+    let connection = &pipeline.connection;
+    context.lists = context.candidate_lists.get(contact).cloned().unwrap_or_default();
+    if connection.connector.related.is_empty() {
+        return Ok(());
+    }
+    if let Some(record) = context.candidates.iter().find(|c| c.id == contact) {
+        let lists = reader.related(connection, record, &[], &pipeline.read_fields).await.map_err(Trouble::of(connection))?;
+        context.lists.extend(lists);
+    }
+    Ok(())
+}
+
+/// What we wrote last into the records that this call may change; read only where a policy asks.
+async fn remember(memory: &dyn Memory, pipeline: &Pipeline, contact: Option<&str>, context: &mut Context) -> Result<(), Trouble> {
+    let mut wanted: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for write in &pipeline.writes {
+        let asks = write.fields.iter().any(|f| [f.on_create, f.on_update].iter().any(|p| matches!(p, PolicyDecl::Ours | PolicyDecl::Newest)));
+        if !asks {
+            continue;
+        }
+        let ids = wanted.entry((write.connection.id.clone(), write.object.clone())).or_default();
+        match &write.target {
+            Some(target) => ids.extend(context.lists.get(&target.list).into_iter().flatten().map(|r| r.id.clone())),
+            None => ids.extend(contact.map(str::to_owned).into_iter().chain(context.own.get(&write.id).cloned())),
+        }
+    }
+    for ((connection, object), ids) in wanted {
+        if !ids.is_empty() {
+            context.written.extend(memory.written(&connection, &object, ids.into_iter().collect()).await?);
+        }
+    }
+    Ok(())
+}
+
+/// Looks at the times that a plan wants and that were not looked at yet; true when there was one.
+async fn look(reader: &Reader, project: &Project, plan: &Plan, context: &mut Context) -> Result<bool, Trouble> {
+    let mut looked = false;
+    for write in &plan.writes {
+        let Some(booking) = write.booking.as_ref().filter(|_| !context.bookings.contains_key(&write.id)) else { continue };
+        if matches!(write.op, Op::Skipped { .. }) {
+            continue;
+        }
+        let Some(connection) = project.connections.get(&write.connection) else { continue };
+        let entries = reader.look(connection, &write.object, booking.start, booking.end).await.map_err(Trouble::of(connection))?;
+        context.bookings.insert(write.id.clone(), entries);
+        looked = true;
+    }
+    Ok(looked)
+}
+
+async fn user(reader: &Reader, memory: &dyn Memory, project: &Project, connection: &str, email: &str, now: Timestamp) -> Result<Option<String>, Trouble> {
+    if let Some(known) = memory.user(connection, email, now).await? {
+        return Ok(known);
+    }
+    let Some(target): Option<&Arc<Connection>> = project.connections.get(connection) else { return Ok(None) };
+    let id = reader.user(target, email).await.map_err(Trouble::of(target))?;
+    memory.keep_user(connection, email, id.clone(), now).await?;
+    Ok(id)
+}

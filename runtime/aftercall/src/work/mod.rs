@@ -1,0 +1,20 @@
+//! Making it happen, and being sure of it: lanes, plans, intents, attempts, outcomes.
+//!
+//! `worker` takes calls, `gather` reads, `perform` commits and acts, `step` decides what a failure means, `progress` knows
+//! where a call stands. The only holder of a `Writer`.
+
+mod gather;
+mod memory;
+mod perform;
+mod progress;
+mod retry;
+mod step;
+mod versions;
+mod worker;
+
+pub use gather::{Before, Memory, Trouble, plan_call};
+pub use memory::{DryMemory, JournalMemory};
+pub use retry::{RetryPolicy, next_attempt, policy};
+pub use step::{Attempt, Step, step};
+pub use versions::{VersionError, Versions};
+pub use worker::{Clock, Worker};

@@ -1,0 +1,554 @@
+//! Works one call: read, plan, commit the intent, send, commit the outcome. The one path of delivery.
+//!
+//! `step` decides what a failure means; nothing is sent here before the journal holds it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aftercall_config::call::CallOutcome;
+use aftercall_config::functions::timestamp;
+use aftercall_config::project::{Connection, Pipeline, Project};
+use aftercall_plan::context::{KnownContact, Record as CrmRecord};
+use aftercall_plan::model::{FieldVerdict, Link, LinkTo, Op, Plan, Write};
+use aftercall_plan::plan::pipeline_for;
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::gather::{Before, Trouble as ReadTrouble, plan_call};
+use super::progress::{Progress, Standing, depends_on, due, receipt, sends, verdict};
+use super::retry::{counts, next_attempt, policy};
+use super::step::{Attempt, Step, step};
+use super::worker::Worker;
+use crate::connect::{Check, Failure, LinkTarget, Outgoing, OutgoingOp, Sent};
+use crate::journal::{
+    self, CallChange, CallStatus, Claim, Created, FieldWritten, Json, NewEvent, NewPlan, NewWrite, PlanOutcome, Record, Recording, SlotAsk, Then,
+    Trouble, WriteChange, WriteOutcome, WriteState,
+};
+
+/// A plan whose writes have not been sent is made again when it is older than this: the CRM may have changed.
+const PLAN_AGE: SignedDuration = SignedDuration::from_secs(60);
+/// The longest that sending may take before the lease must have been renewed.
+const SEND_TIME: SignedDuration = SignedDuration::from_secs(40);
+/// Rounds of sending in one go; beyond it something contradicts itself, and the call waits.
+const MAX_ROUNDS: usize = 12;
+
+/// One call in hand.
+struct Hand<'a> {
+    worker: &'a Worker,
+    claim: &'a Claim,
+    project: Arc<Project>,
+    pipeline: Arc<Pipeline>,
+    call: CallOutcome,
+    until: Timestamp,
+    replans: u32,
+    evidence: Vec<CrmRecord>,
+}
+
+/// Works a claimed call as far as it goes now, and gives its lane back.
+///
+/// Errors: those of the journal. The lease then runs out, and whoever takes the lane over looks before it sends.
+pub(super) async fn work(worker: &Worker, claim: &Claim) -> Result<CallStatus, journal::Error> {
+    let finish = |status, reason: String| async move {
+        let change = CallChange { status, reason: Some(reason), next_at: None, blocks_lane: false };
+        let now = worker.now();
+        worker.journal.record(recording(claim, now, vec![Record::Call(change)], Then::Release)).await.map(|r| r.status)
+    };
+    let project = match worker.versions.get(&claim.call.config_version).await {
+        Ok(project) => project,
+        Err(error) => return finish(CallStatus::Held, error.to_string()).await,
+    };
+    let call: CallOutcome = match claim.call.outcome.read() {
+        Ok(call) => call,
+        Err(error) => return finish(CallStatus::Held, format!("the outcome cannot be read: {error}")).await,
+    };
+    let Some(pipeline) = pipeline_for(&project, &call).cloned() else {
+        return finish(CallStatus::Skipped, "no pipeline takes this call".to_owned()).await;
+    };
+    let mut hand = Hand { worker, claim, project, pipeline, call, until: claim.until, replans: 0, evidence: Vec::new() };
+    hand.run().await
+}
+
+fn recording(claim: &Claim, now: Timestamp, records: Vec<Record>, then: Then) -> Recording {
+    Recording { guard: claim.guard, call: claim.call.seq, revision: claim.call.revision, now, records, then }
+}
+
+fn event(kind: &str, write: Option<&str>, data: &Value) -> Record {
+    Record::Event(NewEvent { kind: kind.to_owned(), write: write.map(str::to_owned), data: Json::from(data) })
+}
+
+/// A sentence of at most so many characters.
+fn sentence(text: &str) -> String {
+    text.chars().take(500).collect()
+}
+
+impl Hand<'_> {
+    async fn run(&mut self) -> Result<CallStatus, journal::Error> {
+        let now = self.worker.now();
+        let (mut plan, mut standing) = match self.standing_plan(now) {
+            Some((plan, mut standing)) => {
+                let ready = due(&plan, &standing, now);
+                self.intend(&ready, &mut standing, Vec::new()).await?;
+                (plan, standing)
+            }
+            None => match self.plan(now).await? {
+                Ok(made) => made,
+                Err(status) => return Ok(status),
+            },
+        };
+        for _ in 0..MAX_ROUNDS {
+            let now = self.worker.now();
+            let ready: Vec<String> =
+                due(&plan, &standing, now).into_iter().filter(|id| standing.get(id).is_some_and(|p| p.state == WriteState::Intent)).collect();
+            let mut records = Vec::new();
+            let mut again: Option<Option<(String, String)>> = None;
+            if !ready.is_empty() {
+                self.hold_lane(now).await?;
+                for sent in self.send(&plan, &standing, &ready).await {
+                    let found = self.outcome(&plan, &mut standing, sent, &mut records).await;
+                    again = again.or(found);
+                }
+            }
+            if let Some(found) = again {
+                self.replans += 1;
+                self.worker.journal.record(recording(self.claim, self.worker.now(), records, Then::Keep)).await?;
+                self.take_evidence(found).await;
+                match self.plan(self.worker.now()).await? {
+                    Ok(made) => (plan, standing) = made,
+                    Err(status) => return Ok(status),
+                }
+                continue;
+            }
+            // What was waiting for a record that is there now, or goes out again without a refused field.
+            let now = self.worker.now();
+            let next = due(&plan, &standing, now);
+            if next.is_empty() {
+                return self.finish(&plan, &standing, records).await;
+            }
+            self.intend(&next, &mut standing, records).await?;
+        }
+        self.finish(&plan, &standing, Vec::new()).await
+    }
+
+    /// The plan on record, when it is still the one to follow.
+    fn standing_plan(&self, now: Timestamp) -> Option<(Plan, Standing)> {
+        let row = self.claim.plan.as_ref().filter(|p| p.revision == self.claim.call.revision)?;
+        let plan: Plan = row.plan.read().ok()?;
+        let standing: Standing = self.claim.writes.iter().map(|w| (w.write.clone(), Progress::of(w))).collect();
+        let sent = standing.values().any(|p| matches!(p.state, WriteState::Applied | WriteState::Unknown | WriteState::Rejected | WriteState::Dead));
+        let old = now.duration_since(row.recorded_at) > PLAN_AGE;
+        (sent || !old).then_some((plan, standing))
+    }
+
+    /// Reads, plans and puts the plan on record with its intents. `Err` is where the call stands when it cannot be planned now.
+    async fn plan(&mut self, now: Timestamp) -> Result<Result<(Plan, Standing), CallStatus>, journal::Error> {
+        let claim = self.claim;
+        let known: BTreeMap<String, KnownContact> =
+            claim.links.iter().filter_map(|link| Some((link.connection.clone(), link.record.read().ok()?))).collect();
+        let own = claim.writes.iter().filter(|w| w.state == WriteState::Applied && w.op == "create");
+        let own = own.filter_map(|w| Some((w.write.clone(), w.record_id.clone()?))).collect();
+        let before = Before { known, own, evidence: self.evidence.clone() };
+        let reader = self.worker.connections.reader();
+        let planned = plan_call(&reader, self.worker.memory.as_ref(), &self.project, &self.pipeline, &self.call, before, now).await;
+        let (context, plan) = match planned {
+            Ok(both) => both,
+            Err(ReadTrouble::Journal(error)) => return Err(error),
+            Err(ReadTrouble::System { connection, failure }) => return self.cannot_read(&connection, &failure).await.map(Err),
+        };
+        self.worker.forget_read_failures(claim.call.seq);
+        let mut standing: Standing = claim.writes.iter().map(|w| (w.write.clone(), Progress::of(w))).collect();
+        let fresh: Standing = plan.writes.iter().map(|w| (w.id.clone(), Progress::fresh(first_state(w)))).collect();
+        let ready = due(&plan, &fresh, now);
+        let mut writes = Vec::with_capacity(plan.writes.len());
+        for write in &plan.writes {
+            let state = match first_state(write) {
+                WriteState::Planned if ready.contains(&write.id) => WriteState::Intent,
+                WriteState::Planned => WriteState::Blocked,
+                other => other,
+            };
+            let progress = Progress { refused: standing.get(&write.id).map(|p| p.refused.clone()).unwrap_or_default(), ..Progress::fresh(state) };
+            writes.push(new_write(write, state, &progress));
+        }
+        let text = serde_json::to_string(&plan).unwrap_or_default();
+        let digest: String = Sha256::digest(text.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect();
+        let data = json!({"config": plan.config, "verdict": plan.decision.verdict, "contact": plan.decision.contact});
+        let new = NewPlan {
+            guard: claim.guard,
+            call: claim.call.seq,
+            revision: claim.call.revision,
+            now,
+            context: Json::of(&context).unwrap_or_else(|_| Json::from_text("{}")),
+            decision: Json::of(&plan.decision).unwrap_or_else(|_| Json::from_text("{}")),
+            plan: Json::from_text(text),
+            pipeline: plan.pipeline.clone(),
+            config_version: plan.config.0.clone(),
+            digest,
+            writes,
+            records: vec![event("planned", None, &data), self.link_record(&plan)],
+            then: Then::Keep,
+        };
+        let outcome = self.worker.journal.record_plan(vec![new]).await?.into_iter().next();
+        let outcomes = match outcome {
+            Some(PlanOutcome::Recorded { writes, .. }) => writes,
+            Some(PlanOutcome::Amended { .. }) => {
+                // A newer word came in while we read: give the lane back, and the call is claimed with it.
+                self.worker.journal.release(claim.guard, now).await?;
+                return Ok(Err(CallStatus::Waiting));
+            }
+            Some(PlanOutcome::Fenced) | None => return Err(journal::Error::Fenced { lane: claim.guard.lane }),
+        };
+        let mut doubtful = Vec::new();
+        for (write, outcome) in plan.writes.iter().zip(outcomes) {
+            let state = match first_state(write) {
+                WriteState::Planned if ready.contains(&write.id) => WriteState::Intent,
+                WriteState::Planned => WriteState::Blocked,
+                other => other,
+            };
+            match outcome {
+                WriteOutcome::Recorded => {
+                    let mut progress = Progress::fresh(state);
+                    if let Some(old) = standing.get(&write.id) {
+                        progress.refused.clone_from(&old.refused);
+                        progress.attempt = old.attempt;
+                        progress.since = old.since;
+                    }
+                    progress.attempt += i64::from(state == WriteState::Intent);
+                    if let Op::Nothing { id: Some(id), .. } | Op::Update { id } = &write.op {
+                        progress.record_id = Some(id.clone());
+                    }
+                    standing.insert(write.id.clone(), progress);
+                }
+                WriteOutcome::Kept => {}
+                WriteOutcome::InDoubt => doubtful.push(write.id.clone()),
+                WriteOutcome::SlotTaken { .. } => {
+                    standing.insert(write.id.clone(), Progress::fresh(WriteState::Held));
+                }
+            }
+        }
+        let safe: Vec<String> = doubtful.into_iter().filter(|id| plan.writes.iter().any(|w| &w.id == id && sends(w))).collect();
+        if !safe.is_empty() {
+            self.intend(&safe, &mut standing, Vec::new()).await?;
+        }
+        Ok(Ok((plan, standing)))
+    }
+
+    /// The caller's record, as far as the plan knows it already: the next call need not search for it.
+    fn link_record(&self, plan: &Plan) -> Record {
+        let connection = &self.pipeline.connection;
+        match &plan.decision.contact {
+            Some(id) => Record::Link { connection: connection.id.clone(), record: Json::of(&self.known(id, serde_json::Map::new())).ok() },
+            None => event("matched", None, &json!({"verdict": plan.decision.verdict})),
+        }
+    }
+
+    fn known(&self, id: &str, fields: serde_json::Map<String, Value>) -> KnownContact {
+        KnownContact { id: id.to_owned(), call: self.claim.call.id.clone(), fields }
+    }
+
+    /// Reading failed: the call waits, and so does its caller.
+    async fn cannot_read(&self, connection: &str, failure: &Failure) -> Result<CallStatus, journal::Error> {
+        let now = self.worker.now();
+        let (count, first) = self.worker.read_failed(self.claim.call.seq, self.claim.call.received_at.max(now - SignedDuration::from_hours(1)), now);
+        let policy = policy(&self.pipeline.retry, failure.class);
+        let failed = if counts(failure.class) { count } else { count.min(6) };
+        let spread = spread(&self.claim.call.id, i64::from(count));
+        let next = next_attempt(&policy, failed, first, now, failure.retry_after, spread);
+        let reason = format!("{connection} cannot be read: {failure}");
+        let change = match next {
+            Some(at) => CallChange { status: CallStatus::Waiting, reason: Some(reason), next_at: Some(at), blocks_lane: true },
+            None => CallChange { status: CallStatus::Dead, reason: Some(reason), next_at: None, blocks_lane: false },
+        };
+        tracing::warn!(call = %self.claim.call.id, connection, %failure, "cannot read");
+        let data = json!({"connection": connection, "class": failure.class, "status": failure.status, "message": sentence(&failure.message)});
+        let records = vec![event("read_failed", None, &data), Record::Call(change)];
+        self.worker.journal.record(recording(self.claim, now, records, Then::Release)).await.map(|r| r.status)
+    }
+
+    /// Puts intents on record, together with what came before.
+    async fn intend(&self, ids: &[String], standing: &mut Standing, mut records: Vec<Record>) -> Result<(), journal::Error> {
+        for id in ids {
+            if let Some(progress) = standing.get_mut(id) {
+                if progress.state == WriteState::Intent {
+                    continue;
+                }
+                progress.state = WriteState::Intent;
+                progress.attempt += 1;
+                records.push(Record::Write(WriteChange { since: progress.since, ..WriteChange::to(id.clone(), WriteState::Intent) }));
+            }
+        }
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.worker.journal.record(recording(self.claim, self.worker.now(), records, Then::Keep)).await.map(|_| ())
+    }
+
+    /// The send-guard: nothing is sent on a lease that may be over before the answer.
+    async fn hold_lane(&mut self, now: Timestamp) -> Result<(), journal::Error> {
+        if now + SEND_TIME < self.until {
+            return Ok(());
+        }
+        let until = now + self.worker.lease();
+        let lost = self.worker.journal.renew(vec![self.claim.guard], until).await?;
+        if !lost.is_empty() {
+            return Err(journal::Error::Fenced { lane: self.claim.guard.lane });
+        }
+        self.until = until;
+        Ok(())
+    }
+
+    /// Sends what is intended, all connections at once.
+    async fn send(&self, plan: &Plan, standing: &Standing, ready: &[String]) -> Vec<Sent> {
+        let mut batches: BTreeMap<&str, (Arc<Connection>, Vec<Outgoing>)> = BTreeMap::new();
+        for write in plan.writes.iter().filter(|w| ready.contains(&w.id)) {
+            let Some(rule) = self.pipeline.writes.iter().find(|r| r.id == write.id) else { continue };
+            let outgoing = outgoing(write, standing, ready);
+            batches.entry(&write.connection).or_insert_with(|| (rule.connection.clone(), Vec::new())).1.push(outgoing);
+        }
+        let writer = self.worker.connections.writer();
+        let sends = batches.into_values().map(|(connection, batch)| {
+            let writer = writer.clone();
+            async move { writer.send(&connection, batch).await }
+        });
+        join_all(sends).await.into_iter().flatten().collect()
+    }
+
+    /// Takes an answer to the books. `Some` asks for a new plan, with the object and record that the system named.
+    async fn outcome(&self, plan: &Plan, standing: &mut Standing, sent: Sent, records: &mut Vec<Record>) -> Option<Option<(String, String)>> {
+        let write = plan.writes.iter().find(|w| w.id == sent.write_id)?;
+        let progress = standing.get_mut(&write.id)?;
+        let now = self.worker.now();
+        match sent.result {
+            Ok(landed) => {
+                if let Some(taken) = self.second_look(write, &landed.id).await {
+                    progress.state = WriteState::Dead;
+                    let mut change = WriteChange::to(write.id.clone(), WriteState::Dead);
+                    change.trouble = Some(Trouble { class: "slot_taken".to_owned(), message: taken.clone(), http_status: None });
+                    records.push(Record::Write(change));
+                    records.push(Record::SlotsReleased { write: Some(write.id.clone()) });
+                    records.push(event("withdrawn", Some(&write.id), &json!({"because": taken})));
+                    return None;
+                }
+                progress.state = WriteState::Applied;
+                progress.record_id = Some(landed.id.clone());
+                self.landed(write, progress, &landed.id, landed.url, landed.created, records);
+                None
+            }
+            Err(failure) => self.failed(write, progress, &failure, now, records),
+        }
+    }
+
+    /// After a booking: is anybody else there now? Then ours is given back, and the sentence says who.
+    async fn second_look(&self, write: &Write, id: &str) -> Option<String> {
+        let booking = write.booking.as_ref()?;
+        let rule = self.pipeline.writes.iter().find(|r| r.id == write.id)?;
+        match self.worker.connections.reader().book_check(&rule.connection, &write.object, id, booking.start, booking.end).await {
+            Ok(Check::Clear) => None,
+            Ok(Check::Taken { by }) => {
+                let gone = self.worker.connections.writer().withdraw(&rule.connection, &write.object, id).await;
+                let after = if gone.is_ok() { "ours was given back" } else { "ours could not be given back: remove it by hand" };
+                Some(format!("somebody else took the time at the same moment ({}); {after}", by.title.as_deref().unwrap_or("no title")))
+            }
+            // It is booked; only the certainty is missing, and a person's calendar shows both.
+            Err(failure) => {
+                tracing::warn!(call = %self.claim.call.id, write = %write.id, %failure, "booked, but could not look again");
+                None
+            }
+        }
+    }
+
+    fn landed(&self, write: &Write, progress: &Progress, id: &str, url: Option<String>, created: bool, records: &mut Vec<Record>) {
+        let mut change = WriteChange::to(write.id.clone(), WriteState::Applied);
+        change.record_id = Some(id.to_owned());
+        change.record_url = url;
+        change.receipt = Some(Json::from(receipt(write, progress)));
+        records.push(Record::Write(change));
+        records.push(event("landed", Some(&write.id), &json!({"record": id, "created": created})));
+        let started_at = self.call.started_at.as_ref().and_then(|t| timestamp(&Value::from(t.as_str())));
+        for field in write.fields.iter().filter(|f| f.verdict == FieldVerdict::Write && !progress.refused.contains_key(&f.field)) {
+            let Some(value) = &field.after else { continue };
+            records.push(Record::Field(FieldWritten {
+                connection: write.connection.clone(),
+                object: write.object.clone(),
+                record_id: id.to_owned(),
+                field: field.field.clone(),
+                value: Json::from(value),
+                call_started_at: started_at,
+                config_version: self.project.version.0.clone(),
+            }));
+        }
+        if self.is_contact(write) {
+            let fields: serde_json::Map<String, Value> =
+                write.fields.iter().filter_map(|f| Some((f.field.clone(), f.after.clone().or_else(|| f.before.clone())?))).collect();
+            if created && matches!(write.op, Op::Create { .. }) {
+                records.push(Record::Created(Created {
+                    connection: write.connection.clone(),
+                    object: write.object.clone(),
+                    record_id: id.to_owned(),
+                    identity: Json::from(Value::Object(fields.clone())),
+                    created_at: self.worker.now(),
+                }));
+            }
+            records.push(Record::Link { connection: write.connection.clone(), record: Json::of(&self.known(id, fields)).ok() });
+        }
+    }
+
+    fn is_contact(&self, write: &Write) -> bool {
+        let connection = &self.pipeline.connection;
+        write.connection == connection.id && connection.connector.decl.find.as_ref().is_some_and(|f| f.object == write.object)
+    }
+
+    fn failed(&self, write: &Write, progress: &mut Progress, failure: &Failure, now: Timestamp, records: &mut Vec<Record>) -> Option<Option<(String, String)>> {
+        let trouble = Trouble { class: failure.class.as_str().to_owned(), message: sentence(&failure.message), http_status: failure.status };
+        let data = json!({
+            "class": failure.class, "status": failure.status, "code": failure.code, "certain": failure.certain,
+            "fields": failure.fields, "correlation": failure.correlation, "message": sentence(&failure.message),
+        });
+        if failure.innocent {
+            // It was not sent, and waits for what failed.
+            progress.state = WriteState::Blocked;
+            progress.attempt -= 1;
+            let mut change = WriteChange::to(write.id.clone(), WriteState::Blocked);
+            change.trouble = Some(trouble);
+            change.attempt = Some(progress.attempt);
+            records.push(Record::Write(change));
+            return None;
+        }
+        tracing::info!(call = %self.claim.call.id, write = %write.id, %failure, "attempt failed");
+        records.push(event("attempt_failed", Some(&write.id), &data));
+        let since = *progress.since.get_or_insert(now);
+        let optional: Vec<String> = write.fields.iter().filter(|f| f.verdict == FieldVerdict::Write && !f.required).map(|f| f.field.clone()).collect();
+        let policy = policy(&self.pipeline.retry, failure.class);
+        let number = u32::try_from(progress.attempt).unwrap_or(1);
+        let attempt = Attempt {
+            write,
+            number,
+            first_failed: since,
+            policy: &policy,
+            replans: self.replans,
+            optional: &optional,
+            now,
+            spread: spread(&self.claim.call.id, progress.attempt),
+        };
+        let (state, next_at) = match step(&attempt, failure) {
+            Step::Wait { at } => (WriteState::Waiting, Some(at)),
+            Step::Repeat { at } => (WriteState::Unknown, Some(at)),
+            Step::Drop { fields } => {
+                for field in fields {
+                    progress.refused.insert(field, sentence(&failure.message));
+                }
+                (WriteState::Planned, None)
+            }
+            Step::Replan { found } => {
+                progress.state = WriteState::Planned;
+                records.push(Record::Write(WriteChange { trouble: Some(trouble), since: Some(since), ..WriteChange::to(write.id.clone(), WriteState::Planned) }));
+                return Some(found.map(|id| (write.object.clone(), id)).filter(|_| self.is_contact(write)));
+            }
+            Step::Ask => (WriteState::Unknown, None),
+            Step::Dead => (WriteState::Dead, None),
+        };
+        progress.state = state;
+        progress.next_at = next_at;
+        let mut change = WriteChange { trouble: Some(trouble), since: Some(since), next_at, ..WriteChange::to(write.id.clone(), state) };
+        change.receipt = Some(Json::from(receipt(write, progress)));
+        records.push(Record::Write(change));
+        if state == WriteState::Dead {
+            records.push(event("gave_up", Some(&write.id), &json!({"class": failure.class})));
+            records.push(Record::SlotsReleased { write: Some(write.id.clone()) });
+        }
+        None
+    }
+
+    /// The system named a record as the one that is there already: it is read, and compared like any other.
+    async fn take_evidence(&mut self, found: Option<(String, String)>) {
+        let Some((object, id)) = found else { return };
+        let connection = self.pipeline.connection.clone();
+        let fields = self.pipeline.read_fields.get(&object).cloned().unwrap_or_default();
+        match self.worker.connections.reader().read(&connection, &object, &id, &fields).await {
+            Ok(Some(record)) => self.evidence.push(record),
+            Ok(None) => {}
+            Err(failure) => tracing::warn!(call = %self.claim.call.id, %failure, "the record that is there already cannot be read"),
+        }
+    }
+
+    async fn finish(&self, plan: &Plan, standing: &Standing, mut records: Vec<Record>) -> Result<CallStatus, journal::Error> {
+        let contact = plan.writes.iter().find(|w| self.is_contact(w)).map(|w| w.id.as_str());
+        let verdict = verdict(plan, standing, contact);
+        records.push(event("worked", None, &json!({"status": verdict.status})));
+        records.push(Record::Call(CallChange {
+            status: verdict.status,
+            reason: verdict.reason.map(|r| sentence(&r)),
+            next_at: verdict.next_at,
+            blocks_lane: verdict.blocks_lane,
+        }));
+        self.worker.journal.record(recording(self.claim, self.worker.now(), records, Then::Release)).await.map(|r| r.status)
+    }
+}
+
+/// The state of a write that was never sent.
+fn first_state(write: &Write) -> WriteState {
+    match write.op {
+        Op::Create { .. } | Op::Update { .. } => WriteState::Planned,
+        Op::Nothing { .. } | Op::Skipped { .. } => WriteState::Skipped,
+        Op::Blocked { .. } => WriteState::Held,
+    }
+}
+
+fn new_write(write: &Write, state: WriteState, progress: &Progress) -> NewWrite {
+    let (op, marker) = match &write.op {
+        Op::Create { marker } => ("create", Some(marker.clone())),
+        Op::Update { .. } => ("update", None),
+        Op::Nothing { .. } => ("nothing", None),
+        Op::Blocked { .. } => ("blocked", None),
+        Op::Skipped { .. } => ("skipped", None),
+    };
+    let slots = write.booking.iter().filter(|_| sends(write));
+    NewWrite {
+        write: write.id.clone(),
+        connection: write.connection.clone(),
+        object: write.object.clone(),
+        op: op.to_owned(),
+        marker,
+        generation: 0,
+        guarantee: write.guarantee.as_str().to_owned(),
+        depends_on: depends_on(write),
+        state,
+        request_digest: None,
+        request: None,
+        receipt: Some(Json::from(receipt(write, progress))),
+        slots: slots.map(|b| SlotAsk { resource: b.resource.clone(), starts_at: b.start, ends_at: b.end }).collect(),
+    }
+}
+
+fn outgoing(write: &Write, standing: &Standing, ready: &[String]) -> Outgoing {
+    let refused = standing.get(&write.id).map(|p| &p.refused);
+    let fields = write
+        .fields
+        .iter()
+        .filter(|f| f.verdict == FieldVerdict::Write && refused.is_none_or(|r| !r.contains_key(&f.field)))
+        .filter_map(|f| Some((f.field.clone(), f.after.clone()?)))
+        .collect();
+    let target = |link: &Link| match &link.to {
+        LinkTo::Id(id) => Some(LinkTarget::Id(id.clone())),
+        LinkTo::Write(other) if ready.contains(other) => Some(LinkTarget::Ref(other.clone())),
+        LinkTo::Write(other) => standing.get(other).and_then(|p| p.record_id.clone()).map(LinkTarget::Id),
+    };
+    Outgoing {
+        write_id: write.id.clone(),
+        object: write.object.clone(),
+        op: match &write.op {
+            Op::Update { id } => OutgoingOp::Update { id: id.clone() },
+            Op::Create { marker } => OutgoingOp::Create { marker: marker.clone() },
+            _ => OutgoingOp::Create { marker: String::new() },
+        },
+        fields,
+        links: write.links.iter().filter_map(|link| Some((link.link.clone(), target(link)?))).collect(),
+    }
+}
+
+/// A number in 0..1 that spreads retries: from the call and the attempt, so that a replay waits just as long.
+fn spread(call: &str, attempt: i64) -> f64 {
+    let digest = Sha256::digest(format!("{call}/{attempt}").as_bytes());
+    let bytes = [digest[0], digest[1], digest[2], digest[3]];
+    f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX)
+}

@@ -1,0 +1,182 @@
+//! One call in hand: where each of its writes stands, what may be sent now, and what the call's status is.
+//!
+//! Not for sending or recording: that is `perform`. Everything here is plain state, tested without a store.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aftercall_plan::model::{FieldVerdict, LinkTo, Op, Plan, Write};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::journal::{CallStatus, WriteRow, WriteState};
+
+/// Where one write stands.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// Its state, as the journal has it or will have it with the next record.
+    pub state: WriteState,
+    /// Attempts made.
+    pub attempt: i64,
+    /// The record, once known.
+    pub record_id: Option<String>,
+    /// When its first attempt failed.
+    pub since: Option<Timestamp>,
+    /// When to go on.
+    pub next_at: Option<Timestamp>,
+    /// Fields that the system refused, each with its word for why.
+    pub refused: BTreeMap<String, String>,
+}
+
+impl Progress {
+    /// A write that nothing has happened to.
+    pub fn fresh(state: WriteState) -> Self {
+        Self { state, attempt: 0, record_id: None, since: None, next_at: None, refused: BTreeMap::new() }
+    }
+
+    /// As the journal has it.
+    pub fn of(row: &WriteRow) -> Self {
+        let receipt: Vec<Value> = row.receipt.as_ref().and_then(|r| r.read().ok()).unwrap_or_default();
+        let refused = receipt.iter().filter(|f| f["state"] == "refused");
+        let refused = refused.filter_map(|f| Some((f["field"].as_str()?.to_owned(), f["because"].as_str().unwrap_or_default().to_owned()))).collect();
+        Self {
+            state: row.state,
+            attempt: row.attempt,
+            record_id: row.record_id.clone(),
+            since: row.since,
+            next_at: row.next_at,
+            refused,
+        }
+    }
+}
+
+/// All writes of a call, by id.
+pub type Standing = BTreeMap<String, Progress>;
+
+/// Whether a write changes anything.
+pub fn sends(write: &Write) -> bool {
+    matches!(write.op, Op::Create { .. } | Op::Update { .. })
+}
+
+/// The writes whose records this one needs.
+pub fn depends_on(write: &Write) -> Vec<String> {
+    let mut ids: Vec<String> = write
+        .links
+        .iter()
+        .filter_map(|link| match &link.to {
+            LinkTo::Write(id) => Some(id.clone()),
+            LinkTo::Id(_) => None,
+        })
+        .collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}
+
+/// Which writes may be sent now: due, and with every record that they need there already or sent along with them.
+pub fn due(plan: &Plan, standing: &Standing, now: Timestamp) -> Vec<String> {
+    let mut ready: BTreeSet<&str> = BTreeSet::new();
+    // Plan order: what another depends on comes first.
+    for write in plan.writes.iter().filter(|w| sends(w)) {
+        let Some(progress) = standing.get(&write.id) else { continue };
+        let is_due = match progress.state {
+            WriteState::Planned | WriteState::Blocked | WriteState::Intent => true,
+            WriteState::Waiting | WriteState::Unknown => progress.next_at.is_some_and(|at| at <= now),
+            _ => false,
+        };
+        let has = |id: &String| {
+            ready.contains(id.as_str()) || standing.get(id).is_some_and(|p| p.state == WriteState::Applied && p.record_id.is_some())
+        };
+        // What is sent along must go to the same system, or its id comes too late.
+        let together = |id: &String| !ready.contains(id.as_str()) || plan.writes.iter().any(|w| &w.id == id && w.connection == write.connection);
+        if is_due && depends_on(write).iter().all(|id| has(id) && together(id)) {
+            ready.insert(&write.id);
+        }
+    }
+    plan.writes.iter().filter(|w| ready.contains(w.id.as_str())).map(|w| w.id.clone()).collect()
+}
+
+/// What is on record of each field of a write.
+pub fn receipt(write: &Write, progress: &Progress) -> Value {
+    let landed = progress.state == WriteState::Applied;
+    let fields: Vec<Value> = write
+        .fields
+        .iter()
+        .map(|field| {
+            let refused = progress.refused.get(&field.field);
+            let state = match field.verdict {
+                FieldVerdict::Write if refused.is_some() => "refused",
+                FieldVerdict::Write if landed => "landed",
+                FieldVerdict::Write => "planned",
+                FieldVerdict::Same => "same",
+                FieldVerdict::Kept => "kept",
+                FieldVerdict::Conflict => "conflict",
+                FieldVerdict::Absent => "absent",
+            };
+            json!({
+                "field": field.field, "state": state, "value": field.after, "before": field.before,
+                "policy": field.policy.as_str(), "origin": field.origin.to_string(),
+                "because": refused.or(field.because.as_ref()),
+            })
+        })
+        .collect();
+    Value::Array(fields)
+}
+
+/// Where the call stands, why, and when it goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// The status.
+    pub status: CallStatus,
+    /// A phrase for people.
+    pub reason: Option<String>,
+    /// When to go on, with `Waiting`.
+    pub next_at: Option<Timestamp>,
+    /// Whether the caller's next call must wait.
+    pub blocks_lane: bool,
+}
+
+/// Sums up. `contact` is the id of the write that makes or changes the caller's record.
+pub fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -> Verdict {
+    let state = |w: &Write| standing.get(&w.id).map_or(WriteState::Skipped, |p| p.state);
+    let open: Vec<&Write> =
+        plan.writes.iter().filter(|w| matches!(state(w), WriteState::Planned | WriteState::Intent | WriteState::Waiting | WriteState::Blocked)).collect();
+    let unknown: Vec<&Write> = plan.writes.iter().filter(|w| state(w) == WriteState::Unknown).collect();
+    let next_at = open.iter().chain(&unknown).filter_map(|w| standing.get(&w.id)?.next_at).min();
+    // The caller's own record is undecided: the next call of this caller could make a second one.
+    let blocks_lane = contact.is_some_and(|id| {
+        standing.get(id).is_some_and(|p| matches!(p.state, WriteState::Planned | WriteState::Intent | WriteState::Waiting | WriteState::Unknown))
+    });
+    let names = |list: &[&Write]| list.iter().map(|w| w.id.as_str()).collect::<Vec<_>>().join(", ");
+    let trouble: Vec<&Write> = plan.writes.iter().filter(|w| matches!(state(w), WriteState::Dead | WriteState::Rejected)).collect();
+    let held: Vec<&Write> = plan.writes.iter().filter(|w| state(w) == WriteState::Held).collect();
+    if next_at.is_some() {
+        let waiting: Vec<&Write> = open.iter().chain(&unknown).copied().collect();
+        return Verdict { status: CallStatus::Waiting, reason: Some(format!("{} to be tried again", names(&waiting))), next_at, blocks_lane };
+    }
+    let stuck: Vec<&Write> = open.iter().chain(&unknown).copied().collect();
+    let applied = plan.writes.iter().any(|w| state(w) == WriteState::Applied);
+    let refused = plan.writes.iter().any(|w| standing.get(&w.id).is_some_and(|p| !p.refused.is_empty()));
+    let (status, reason) = if !trouble.is_empty() {
+        let status = if applied { CallStatus::Partial } else { CallStatus::Dead };
+        let behind = if stuck.is_empty() { String::new() } else { format!("; {} waits for it", names(&stuck)) };
+        (status, Some(format!("{} did not land{behind}", names(&trouble))))
+    } else if !stuck.is_empty() {
+        (CallStatus::Held, Some(format!("{}: perhaps written, and nothing can tell; a person must look", names(&stuck))))
+    } else if !held.is_empty() {
+        let because = held.iter().find_map(|w| match &w.op {
+            Op::Blocked { because } => Some(because.clone()),
+            _ => None,
+        });
+        let status = if applied { CallStatus::Review } else { CallStatus::Held };
+        (status, Some(because.map_or_else(|| format!("{} waits for a person", names(&held)), |b| format!("{}: {b}", held[0].id))))
+    } else if let Some(review) = &plan.decision.review {
+        (CallStatus::Review, Some(review.clone()))
+    } else if refused {
+        (CallStatus::Partial, Some("a field was refused; everything else landed".to_owned()))
+    } else if applied || plan.writes.iter().any(|w| matches!(w.op, Op::Nothing { .. })) {
+        (CallStatus::Landed, None)
+    } else {
+        (CallStatus::Skipped, Some("no write applies to this call".to_owned()))
+    };
+    Verdict { status, reason, next_at: None, blocks_lane }
+}

@@ -1,0 +1,147 @@
+//! How long to wait before the next attempt, and when to give up: the policies of `[retry.CLASS]` over our defaults.
+//!
+//! Not for waiting itself: the time of the next attempt lives in the journal.
+
+use std::collections::BTreeMap;
+
+use aftercall_config::decl::{ErrorClass, JitterDecl, RetryAction, RetryDecl};
+use aftercall_config::resolve::duration;
+use jiff::{SignedDuration, Timestamp};
+
+/// A policy with every question answered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RetryPolicy {
+    /// The first wait.
+    pub initial: SignedDuration,
+    /// Each wait is so many times the one before.
+    pub factor: f64,
+    /// The longest wait.
+    pub max_interval: SignedDuration,
+    /// How waits are spread.
+    pub jitter: JitterDecl,
+    /// When to give up, from the first failure.
+    pub max_elapsed: SignedDuration,
+    /// Attempts at most; 0 is no limit.
+    pub max_attempts: u32,
+    /// Wait at least as long as the system asks.
+    pub respect_retry_after: bool,
+    /// What to do.
+    pub action: RetryAction,
+}
+
+/// The policy of a class: the pipeline's own words, then its `default`, then ours.
+///
+/// Ours: 2 s doubling to 10 min with full jitter for 72 h, which covers a long weekend. Revoked credentials ask once a minute
+/// whether they are back; a used-up allowance asks every ten; refused data is sent again without the refused fields.
+pub fn policy(declared: &BTreeMap<String, RetryDecl>, class: ErrorClass) -> RetryPolicy {
+    let seconds = SignedDuration::from_secs;
+    let (initial, max_interval) = match class {
+        ErrorClass::AuthRevoked => (seconds(60), seconds(60)),
+        ErrorClass::Quota => (seconds(600), seconds(600)),
+        ErrorClass::Busy => (seconds(1), seconds(60)),
+        _ => (seconds(2), seconds(600)),
+    };
+    let action = match class {
+        ErrorClass::Invalid => RetryAction::DropFields,
+        ErrorClass::Duplicate | ErrorClass::NotFound => RetryAction::DeadLetter,
+        _ => RetryAction::Retry,
+    };
+    let mut policy = RetryPolicy {
+        initial,
+        factor: 2.0,
+        max_interval,
+        jitter: JitterDecl::Full,
+        max_elapsed: seconds(72 * 3600),
+        max_attempts: 0,
+        respect_retry_after: true,
+        action,
+    };
+    // What `default` says of the action is for errors that pass; refused data stays refused.
+    for (name, own) in [("default", false), (class.as_str(), true)] {
+        let Some(decl) = declared.get(name) else { continue };
+        let read = |text: &Option<String>| text.as_deref().and_then(duration);
+        policy.initial = read(&decl.initial).unwrap_or(policy.initial);
+        policy.max_interval = read(&decl.max_interval).unwrap_or(policy.max_interval);
+        policy.max_elapsed = read(&decl.max_elapsed).unwrap_or(policy.max_elapsed);
+        policy.factor = decl.factor.unwrap_or(policy.factor);
+        policy.jitter = decl.jitter.unwrap_or(policy.jitter);
+        policy.max_attempts = decl.max_attempts.unwrap_or(policy.max_attempts);
+        policy.respect_retry_after = decl.respect_retry_after.unwrap_or(policy.respect_retry_after);
+        if own {
+            policy.action = decl.action.unwrap_or(policy.action);
+        }
+    }
+    policy
+}
+
+/// Whether a failure of this class uses up an attempt: an outage, a pace and lost credentials are not the write's fault.
+pub fn counts(class: ErrorClass) -> bool {
+    !matches!(class, ErrorClass::RateLimited | ErrorClass::Unreachable | ErrorClass::AuthRevoked | ErrorClass::AuthExpired | ErrorClass::Quota)
+}
+
+/// When to try again, or `None` when it is time to give up.
+///
+/// Shape: `initial * factor^(failed - 1)`, at most `max_interval`, spread by `jitter`; never before `asked`.
+/// Units: `failed` counts attempts made, from 1. `spread` is a random number in 0..1. `asked` is what the system asked for.
+/// Errors: none; an exhausted policy is the `None`.
+pub fn next_attempt(
+    policy: &RetryPolicy,
+    failed: u32,
+    first_failed: Timestamp,
+    now: Timestamp,
+    asked: Option<std::time::Duration>,
+    spread: f64,
+) -> Option<Timestamp> {
+    if policy.max_attempts > 0 && failed >= policy.max_attempts {
+        return None;
+    }
+    if now.duration_since(first_failed) >= policy.max_elapsed {
+        return None;
+    }
+    let exponent = i32::try_from(failed.saturating_sub(1).min(64)).unwrap_or(64);
+    let seconds = (policy.initial.as_secs_f64() * policy.factor.powi(exponent)).min(policy.max_interval.as_secs_f64());
+    let spread = spread.clamp(0.0, 1.0);
+    let seconds = match policy.jitter {
+        JitterDecl::Full => seconds * spread,
+        JitterDecl::Equal => seconds * (0.5 + spread / 2.0),
+        JitterDecl::None => seconds,
+    };
+    let asked = asked.filter(|_| policy.respect_retry_after).map_or(0.0, |a| a.as_secs_f64().min(7.0 * 86400.0) * (1.0 + spread / 20.0));
+    // Some wait at all, so that a jitter near zero does not become a busy loop.
+    let wait = SignedDuration::try_from_secs_f64(seconds.max(asked).max(0.05)).unwrap_or(policy.max_interval);
+    now.checked_add(wait).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(failed: u32, after_s: i64, asked_s: Option<u64>, spread: f64, expected_ms: Option<i64>) {
+        let first = Timestamp::UNIX_EPOCH;
+        let now = first + SignedDuration::from_secs(after_s);
+        let policy = policy(&BTreeMap::new(), ErrorClass::Transient);
+        let next = next_attempt(&policy, failed, first, now, asked_s.map(std::time::Duration::from_secs), spread);
+        assert_eq!(next.map(|t| t.duration_since(now).as_millis()), expected_ms.map(i128::from));
+    }
+
+    #[test]
+    fn waits() {
+        check(1, 0, None, 1.0, Some(2000));
+        check(3, 10, None, 1.0, Some(8000));
+        check(3, 10, None, 0.5, Some(4000));
+        check(30, 10, None, 1.0, Some(600_000));
+        check(1, 0, Some(30), 0.0, Some(30_000));
+        check(1, 0, None, 0.0, Some(50));
+        check(5, 72 * 3600, None, 1.0, None);
+    }
+
+    #[test]
+    fn the_pipelines_word_counts() {
+        let declared = |text: &str| serde_json::from_str::<BTreeMap<String, RetryDecl>>(text).expect("test input");
+        let own = declared(r#"{"default": {"max_attempts": 3, "action": "dead_letter"}, "timeout": {"initial": "5s"}}"#);
+        let timeout = policy(&own, ErrorClass::Timeout);
+        assert_eq!((timeout.max_attempts, timeout.initial, timeout.action), (3, SignedDuration::from_secs(5), RetryAction::Retry));
+        assert_eq!(policy(&own, ErrorClass::Invalid).action, RetryAction::DropFields);
+    }
+}

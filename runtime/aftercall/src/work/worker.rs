@@ -1,0 +1,149 @@
+//! The worker: takes lanes from the journal and works their calls, many lanes at once, one call of a lane at a time.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::task::TaskTracker;
+
+use super::gather::Memory;
+use super::memory::JournalMemory;
+use super::perform;
+use super::versions::Versions;
+use crate::connect::Connections;
+use crate::journal::{self, CallSeq, CallStatus, Claiming, Journal};
+
+/// How long a lane is held; renewed before each sending that could outlast it.
+const LEASE: Duration = Duration::from_secs(60);
+/// Lanes worked at once. Systems' own limits hold on top of it.
+const LANES: usize = 64;
+/// How long to wait when the journal fails, before asking again.
+const JOURNAL_PAUSE: Duration = Duration::from_millis(500);
+
+/// What time it is. A seam: tests hand in their own.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Works calls.
+pub struct Worker {
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) connections: Connections,
+    pub(super) versions: Versions,
+    pub(super) memory: Arc<dyn Memory>,
+    clock: Clock,
+    owner: String,
+    read_failures: Mutex<HashMap<CallSeq, (u32, Timestamp)>>,
+    done: AtomicU64,
+    finished: Notify,
+}
+
+impl Worker {
+    /// A worker of one process; `owner` is shown to people.
+    pub fn new(journal: Arc<dyn Journal>, connections: Connections, versions: Versions, clock: Clock, owner: String) -> Self {
+        let memory = Arc::new(JournalMemory::new(journal.clone()));
+        Self {
+            journal,
+            connections,
+            versions,
+            memory,
+            clock,
+            owner,
+            read_failures: Mutex::default(),
+            done: AtomicU64::new(0),
+            finished: Notify::new(),
+        }
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    pub(super) fn lease(&self) -> SignedDuration {
+        SignedDuration::try_from(LEASE).unwrap_or(SignedDuration::from_secs(60))
+    }
+
+    /// Calls worked so far that came to an end of any kind.
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    /// How often reading failed for a call, and since when.
+    pub(super) fn read_failed(&self, call: CallSeq, since: Timestamp, now: Timestamp) -> (u32, Timestamp) {
+        let mut failures = self.read_failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = failures.entry(call).or_insert((0, now.min(since.max(now))));
+        entry.0 += 1;
+        *entry
+    }
+
+    pub(super) fn forget_read_failures(&self, call: CallSeq) {
+        self.read_failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&call);
+    }
+
+    /// Works until told to stop, then finishes what is in hand.
+    ///
+    /// `idle` ends the run when nothing is due any more: for a batch. Calls that wait for a later time stay in the journal.
+    pub async fn run(self: &Arc<Self>, stop: &tokio_util::sync::CancellationToken, idle: bool) {
+        let lanes = Arc::new(Semaphore::new(LANES));
+        let tasks = TaskTracker::new();
+        let mut ready = self.journal.ready();
+        while !stop.is_cancelled() {
+            ready.mark_unchanged();
+            let now = self.now();
+            let free = lanes.available_permits();
+            let claims = if free == 0 {
+                Ok(Vec::new())
+            } else {
+                self.journal.claim(Claiming { now, owner: self.owner.clone(), lease: LEASE, max: free }).await
+            };
+            match claims {
+                Ok(claims) if !claims.is_empty() => {
+                    for claim in claims {
+                        let Ok(permit) = lanes.clone().acquire_owned().await else { break };
+                        let worker = self.clone();
+                        tasks.spawn(async move {
+                            match perform::work(&worker, &claim).await {
+                                Ok(status) if status != CallStatus::Waiting => {
+                                    worker.done.fetch_add(1, Ordering::Relaxed);
+                                }
+                                Ok(_) => {}
+                                Err(journal::Error::Fenced { .. }) => tracing::debug!(call = %claim.call.id, "the lane has another worker now"),
+                                Err(error) => tracing::error!(call = %claim.call.id, %error, "the journal failed; the call is taken up again"),
+                            }
+                            drop(permit);
+                            worker.finished.notify_one();
+                        });
+                    }
+                }
+                Ok(_) => {
+                    let busy = lanes.available_permits() < LANES;
+                    let next = self.journal.next_due(now).await.ok().flatten();
+                    if idle && !busy && next.is_none_or(|at| at > self.now()) {
+                        break;
+                    }
+                    // A lane that is due but leased is ours, in hand.
+                    let wait = next.map_or(Duration::from_secs(30), |at| Duration::try_from(at.duration_since(self.now())).unwrap_or(Duration::ZERO));
+                    let wait = if busy { wait.max(Duration::from_millis(50)) } else { wait.max(Duration::from_millis(1)) };
+                    tokio::select! {
+                        biased;
+                        () = stop.cancelled() => break,
+                        changed = ready.changed() => if changed.is_err() { break },
+                        () = self.finished.notified() => {}
+                        () = tokio::time::sleep(wait) => {}
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the journal does not give out work");
+                    tokio::select! {
+                        () = stop.cancelled() => break,
+                        () = tokio::time::sleep(JOURNAL_PAUSE) => {}
+                    }
+                }
+            }
+        }
+        tasks.close();
+        tasks.wait().await;
+    }
+}

@@ -1,0 +1,522 @@
+//! `mappings/<system>/connector.toml`: how to talk to a system.
+//!
+//! A closed set of mechanisms; what a system needs is data. Templates inside see `settings`, `base_url`, `object`
+//! and what the place itself offers, which each field's description names.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How to talk to a system.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectorDecl {
+    /// The folder's name, by which connections and mappings refer to the system.
+    pub system: String,
+    /// The product's name for people.
+    pub title: String,
+    /// Where the system is reached. A connection may say otherwise, and must where this is left out.
+    pub base_url: Option<String>,
+    /// Values that a connection may override, read as `settings.NAME`.
+    #[serde(default)]
+    pub settings: IndexMap<String, Value>,
+    /// Settings that a connection must give.
+    #[serde(default)]
+    pub required_settings: Vec<String>,
+    /// Seconds to wait for an answer. Left out: 15.
+    pub timeout_s: Option<u32>,
+    /// Headers of every request.
+    #[serde(default)]
+    pub headers: IndexMap<String, String>,
+    /// Ways to be let in; the first whose credentials the connection gives is used.
+    #[serde(default)]
+    pub auth: Vec<GrantDecl>,
+    /// The pace that the system allows.
+    #[serde(default)]
+    pub limits: LimitsDecl,
+    /// Who might the caller be? Left out: this system knows no people.
+    pub find: Option<FindDecl>,
+    /// What else is read about a matched caller, by the name that templates use: `context.NAME`.
+    #[serde(default)]
+    pub related: IndexMap<String, RelatedDecl>,
+    /// How a colleague's e-mail becomes the system's id for them.
+    pub users: Option<LookupDecl>,
+    /// Objects, by the name that mappings use.
+    pub object: IndexMap<String, ObjectDecl>,
+    /// Writes of every object that does not say otherwise.
+    #[serde(default)]
+    pub write: WritesDecl,
+    /// Many writes in one request. Left out: one request each.
+    pub pack: Option<PackDecl>,
+    /// Where an error answer says what is wrong.
+    #[serde(default)]
+    pub error_body: ErrorBodyDecl,
+    /// What an error answer means; the first rule that fits counts. Without one: 429 is `rate_limited`, 401 `auth_expired`, 404 `not_found`, other 4xx `invalid`, 5xx `transient`.
+    #[serde(default)]
+    pub error: Vec<ErrorRuleDecl>,
+    /// Seconds after which a write whose answer was lost can no longer take effect. Left out: 60.
+    pub settle_s: Option<u32>,
+    /// What `aftercall init` writes for this system, so that a new project runs against the stand-in as it is.
+    pub starter: Option<StarterDecl>,
+}
+
+/// What a new project starts with.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StarterDecl {
+    /// The connection's name.
+    pub connection: String,
+    /// What follows the stand-in's address.
+    #[serde(default)]
+    pub path: String,
+    /// Settings for the stand-in; `{origin}` is its address.
+    #[serde(default)]
+    pub settings: IndexMap<String, Value>,
+    /// Credentials that the stand-in takes, by name.
+    #[serde(default)]
+    pub auth: IndexMap<String, String>,
+    /// The writes of the first pipeline.
+    #[serde(default)]
+    pub write: Vec<StarterWriteDecl>,
+}
+
+/// One write of the first pipeline.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StarterWriteDecl {
+    /// Its name.
+    pub id: String,
+    /// Its mapping.
+    pub mapping: String,
+    /// The record that it changes.
+    pub target: Option<String>,
+    /// Its condition.
+    pub when: Option<String>,
+    /// Its route: `follow_up` is the one that a new project has.
+    pub route: Option<String>,
+}
+
+/// One way to be let in.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GrantDecl {
+    /// The mechanism.
+    pub kind: GrantKind,
+    /// Names of the credentials that the connection's `auth` must give.
+    pub needs: Vec<String>,
+    /// Where tokens come from, a template over `base_url` and `settings`.
+    pub token_url: Option<String>,
+    /// Scopes to ask for, separated by spaces.
+    pub scope: Option<String>,
+    /// The header that carries the token. Left out: `authorization`.
+    pub header: Option<String>,
+    /// What stands before the token in the header. Left out: `Bearer `.
+    pub prefix: Option<String>,
+    /// Where the token's answer names the host to use from now on, as a JSON pointer.
+    pub base_url_from: Option<String>,
+}
+
+/// Mechanisms of authentication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantKind {
+    /// The credential `token` goes into the header as it is.
+    Token,
+    /// `username` and `password`.
+    Basic,
+    /// OAuth 2 refresh token: `client_id`, `client_secret`, `refresh_token`.
+    RefreshToken,
+    /// OAuth 2 client credentials: `client_id`, `client_secret`.
+    ClientCredentials,
+    /// OAuth 2 JWT bearer with a service account's key file: `service_account`, and `subject` where it acts for a person.
+    ServiceAccount,
+}
+
+/// The pace that a system allows.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsDecl {
+    /// Requests under way at once. Left out: 8.
+    pub concurrency: Option<u32>,
+    /// Windows that all hold.
+    #[serde(default)]
+    pub rate: Vec<RateDecl>,
+    /// Further windows for requests that name this bucket.
+    #[serde(default)]
+    pub bucket: IndexMap<String, Vec<RateDecl>>,
+    /// The header that says how many requests are left in the window.
+    pub remaining_header: Option<String>,
+    /// The header that says how long the window is, in milliseconds.
+    pub window_ms_header: Option<String>,
+    /// The header that says how much of a daily allowance is used, as `name=used/max`.
+    pub usage_header: Option<String>,
+}
+
+/// So many requests in so many seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RateDecl {
+    /// Requests in the window.
+    pub requests: u32,
+    /// The window, in seconds.
+    pub per_s: u32,
+}
+
+/// One request, as templates.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequestDecl {
+    /// GET, POST, PATCH, PUT or DELETE.
+    pub method: String,
+    /// The path below `base_url`; what templates put in is percent-encoded.
+    pub path: String,
+    /// Query parameters; an absent value leaves the parameter out, a list repeats it.
+    #[serde(default)]
+    pub query: IndexMap<String, Value>,
+    /// Headers of this request.
+    #[serde(default)]
+    pub headers: IndexMap<String, String>,
+    /// The JSON body. A table with `"$if" = "NAME"` stands only where that value is present.
+    pub body: Option<Value>,
+    /// A bucket of `[limits.bucket]` that this request draws from, too.
+    pub bucket: Option<String>,
+}
+
+/// Searching for the caller. Templates see `phones` (the caller's numbers in the spellings people type), `e164`, `national` (the same numbers in one form), `emails`, and `fields.OBJECT` (the fields that this project reads).
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FindDecl {
+    /// The object searched.
+    pub object: String,
+    /// The search; it must find every record that has one of the numbers or addresses.
+    pub request: RequestDecl,
+    /// Where the rows stand in the answer.
+    pub rows: String,
+    /// Where a row has its id.
+    pub id: String,
+    /// Where a row has its fields. Left out: the row itself.
+    #[serde(default)]
+    pub fields: String,
+    /// Where the answer says that there are more rows than it gives: `true`, or a value at all.
+    pub more: Option<String>,
+    /// Seconds by which the search lags behind writes. Left out: 0, what was written is found at once.
+    #[serde(default)]
+    pub lag_s: u32,
+    /// Lists that came along in each row, by the name that templates use: `context.NAME`.
+    #[serde(default)]
+    pub related: IndexMap<String, RowsDecl>,
+}
+
+/// Rows in an answer.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RowsDecl {
+    /// The object that the rows are.
+    pub object: String,
+    /// Where the rows stand.
+    pub rows: String,
+    /// Where a row has its id.
+    pub id: String,
+    /// Where a row has its fields. Left out: the row itself.
+    #[serde(default)]
+    pub fields: String,
+}
+
+/// One more read about a matched caller. Templates see `contact` and `fields.OBJECT`.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RelatedDecl {
+    /// The request.
+    pub request: RequestDecl,
+    /// The object that the rows are.
+    pub object: String,
+    /// Where the rows stand.
+    pub rows: String,
+    /// Where a row has its id.
+    pub id: String,
+    /// Where a row has its fields. Left out: the row itself.
+    #[serde(default)]
+    pub fields: String,
+}
+
+/// A look-up that gives one id. Templates see `email`.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LookupDecl {
+    /// The request.
+    pub request: RequestDecl,
+    /// Where the rows stand.
+    pub rows: String,
+    /// Where a row has its id.
+    pub id: String,
+}
+
+/// One object of the system.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectDecl {
+    /// The object's name in the system's own API.
+    pub name: String,
+    /// The page where a person sees the record; a template over `id`, `base_url`, `settings`, `record` (the answer to the write).
+    pub url: Option<String>,
+    /// How the system will know a record of ours again. Left out: it cannot, so an unknown outcome waits for a person.
+    pub identity: Option<IdentityDecl>,
+    /// Fields that are always read.
+    #[serde(default)]
+    pub select: Vec<String>,
+    /// What the fields mean: `phone`, `email`, `first_name`, `last_name`, `owner`, `account`, `name`, `stage`, `status`, `updated`. Templates read them as `contact.NAME`; matching compares `phone` and `email`.
+    #[serde(default)]
+    pub roles: IndexMap<String, Vec<String>>,
+    /// Links to other records, by name.
+    #[serde(default)]
+    pub links: IndexMap<String, LinkDecl>,
+    /// How this object is written, where it differs from `[write]`.
+    #[serde(default)]
+    pub write: WritesDecl,
+    /// For appointments: how a time is looked up, taken and given back.
+    pub booking: Option<BookingDecl>,
+}
+
+/// How the system knows a record of ours again.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityDecl {
+    /// The mechanism.
+    pub kind: IdentityKind,
+    /// The field that carries our marker.
+    pub field: String,
+    /// An object path in the answer that must hold our marker when the system says that the id is taken. Left out: it is ours.
+    pub proof: Option<String>,
+}
+
+/// Mechanisms of identity, strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentityKind {
+    /// The system refuses or updates a second record with the same key: `exact`.
+    UniqueKey,
+    /// The system lets us choose the record's id and refuses a second one: `exact`.
+    ClientId,
+    /// A field that can be searched afterwards: `reconciled`.
+    Marker,
+}
+
+/// One link. Templates see `id`, the other record's id.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkDecl {
+    /// The object at the other end.
+    pub to: String,
+    /// The field that takes the other record's id.
+    pub field: Option<String>,
+    /// An entry for `associations` in the body.
+    pub association: Option<Value>,
+}
+
+/// How records are written. Templates see `object.name`, `object.key` (the identity's field), `marker`, `id`, `fields`, `associations`.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WritesDecl {
+    /// A new record.
+    pub create: Option<RequestDecl>,
+    /// A new record or, when our key is there already, that record: used in place of `create`.
+    pub upsert: Option<RequestDecl>,
+    /// An existing record.
+    pub update: Option<RequestDecl>,
+    /// One record by id, to read it back.
+    pub read: Option<RequestDecl>,
+    /// Where the answer to `create` and `upsert` has the new id. Left out: `/id`.
+    pub id: Option<String>,
+    /// Where the answer to `read` has the fields. Left out: the answer itself.
+    pub fields: Option<String>,
+}
+
+/// Taking a time once. Templates see `start`, `end`, `id`, `settings`.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BookingDecl {
+    /// What can be taken only once at a time, such as the calendar's address.
+    pub resource: String,
+    /// The field with the start.
+    pub start: String,
+    /// The field with the end.
+    pub end: String,
+    /// What stands in the calendar between `start` and `end`. Asked before booking, and again after.
+    pub look: RequestDecl,
+    /// Where the rows stand.
+    pub rows: String,
+    /// Where a row has its id.
+    pub id: String,
+    /// Where a row has its start; the first that is there.
+    pub row_start: Vec<String>,
+    /// Where a row has its end; the first that is there.
+    pub row_end: Vec<String>,
+    /// Where a row has its title, for the message.
+    pub row_title: Option<String>,
+    /// Rows that take no time: pointer = value.
+    #[serde(default)]
+    pub free: IndexMap<String, String>,
+    /// Gives the time back when the second look finds somebody else there.
+    pub withdraw: RequestDecl,
+}
+
+/// Many writes in one request. `request` sees `items`; `item` sees `method`, `path`, `body`, `ref`.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PackDecl {
+    /// Writes in one request at most.
+    pub max: u32,
+    /// The outer request.
+    pub request: RequestDecl,
+    /// One write inside it.
+    pub item: Value,
+    /// Where the results stand in the answer.
+    pub results: String,
+    /// Where a result names its write.
+    pub result_ref: String,
+    /// Where a result has its status.
+    pub result_status: String,
+    /// Where a result has its body.
+    pub result_body: String,
+    /// What stands before a `ref` where a later write names the id that an earlier one gets.
+    pub reference_before: String,
+    /// What stands after it.
+    pub reference_after: String,
+    /// Codes of results that only say that another write of the request failed.
+    #[serde(default)]
+    pub innocent: Vec<String>,
+}
+
+/// Where an error answer says what is wrong, as JSON pointers; the first that is there counts.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorBodyDecl {
+    /// The error's code.
+    #[serde(default)]
+    pub code: Vec<String>,
+    /// The error's text.
+    #[serde(default)]
+    pub message: Vec<String>,
+    /// The field at fault, or a list of fields.
+    #[serde(default)]
+    pub field: Vec<String>,
+}
+
+/// What an error answer means. Every condition given must hold.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorRuleDecl {
+    /// Statuses.
+    #[serde(default)]
+    pub status: Vec<u16>,
+    /// Codes; `*` at either end stands for anything.
+    #[serde(default)]
+    pub code: Vec<String>,
+    /// The text; `*` at either end stands for anything.
+    pub message: Option<String>,
+    /// The meaning.
+    pub class: ErrorClass,
+    /// With `duplicate`: where the answer names the record that is there already.
+    pub existing_id: Option<String>,
+    /// With `duplicate`: words after which the text names the record that is there already.
+    pub existing_id_after: Option<String>,
+    /// How long to wait, in seconds, where the answer does not say.
+    pub wait_s: Option<u32>,
+}
+
+/// What an error means for the write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorClass {
+    /// It will pass: try again. Whether the write took effect is unknown for statuses of 500 and above.
+    Transient,
+    /// It will pass, and nothing was written: a lock, a changed record.
+    Busy,
+    /// Too fast: wait as the answer says.
+    RateLimited,
+    /// The day's allowance is used up.
+    Quota,
+    /// The access token is no longer good: refresh it.
+    AuthExpired,
+    /// The credentials are no longer good: a person must act.
+    AuthRevoked,
+    /// The data is refused.
+    Invalid,
+    /// The record is there already.
+    Duplicate,
+    /// The record is gone.
+    NotFound,
+    /// The record has changed since it was read.
+    Conflict,
+    /// The system was not reached, so nothing was sent.
+    Unreachable,
+    /// The answer was lost: perhaps written, perhaps not.
+    Timeout,
+}
+
+impl ErrorClass {
+    /// The word that stands in TOML, in the journal and in the call log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::Busy => "busy",
+            Self::RateLimited => "rate_limited",
+            Self::Quota => "quota",
+            Self::AuthExpired => "auth_expired",
+            Self::AuthRevoked => "auth_revoked",
+            Self::Invalid => "invalid",
+            Self::Duplicate => "duplicate",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// How often and how long a failed write is tried again.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetryDecl {
+    /// The first wait, such as `2s`.
+    pub initial: Option<String>,
+    /// Each wait is so many times the one before.
+    pub factor: Option<f64>,
+    /// The longest wait, such as `10m`.
+    pub max_interval: Option<String>,
+    /// How waits are spread: `full` (anything up to the wait), `equal` (half to the whole), `none`.
+    pub jitter: Option<JitterDecl>,
+    /// When to give up, counted from the first failure, such as `72h`. The write becomes a dead letter.
+    pub max_elapsed: Option<String>,
+    /// How many attempts at most; 0 is no limit. Whichever limit is met first ends it.
+    pub max_attempts: Option<u32>,
+    /// Wait at least as long as the system asks.
+    pub respect_retry_after: Option<bool>,
+    /// What to do instead of trying again.
+    pub action: Option<RetryAction>,
+}
+
+/// How waits are spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JitterDecl {
+    /// Anything up to the wait.
+    Full,
+    /// Half of the wait to the whole.
+    Equal,
+    /// Exactly the wait.
+    None,
+}
+
+/// What to do about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryAction {
+    /// Try again after a wait.
+    Retry,
+    /// Leave the refused fields out and send the rest.
+    DropFields,
+    /// Give up at once: a dead letter.
+    DeadLetter,
+}

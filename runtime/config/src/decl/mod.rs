@@ -1,0 +1,18 @@
+//! What may be written: one module per kind of TOML file, as written and not yet understood.
+//!
+//! The doc comment of a field is the operator's manual: it goes into the JSON Schema and from there into
+//! the editor. Not for meaning: names are resolved and templates compiled in `resolve`.
+
+mod connector;
+mod mapping;
+mod matching;
+mod pipeline;
+mod project;
+mod source;
+
+pub use connector::*;
+pub use mapping::*;
+pub use matching::*;
+pub use pipeline::*;
+pub use project::*;
+pub use source::*;

@@ -1,0 +1,295 @@
+//! Findings: what is wrong with what the user wrote, as data. A check knows the place; only the text knows the line.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use serde_json::{Value, json};
+
+use crate::source::{Document, KeyPath, Step};
+
+/// One finding about something the user wrote, not yet tied to a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Stable code such as `AC0203`; its page is `schema/codes/AC0203.md`.
+    pub code: Code,
+    /// What was found: a lowercase phrase without a closing period, the user's words in backticks.
+    pub message: String,
+    /// File, key path, and the part of the value when a template or condition is at fault.
+    pub at: Place,
+    /// What to write instead, when that is known.
+    pub help: Option<String>,
+}
+
+impl Finding {
+    /// A finding without help.
+    pub fn new(code: Code, message: impl Into<String>, at: Place) -> Self {
+        Self { code, message: message.into(), at, help: None }
+    }
+    /// The same, with help.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+    /// The same, with a suggestion where one of `names` is near to what was written.
+    pub fn suggest<'a>(mut self, written: &str, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let names: Vec<&str> = names.into_iter().collect();
+        if let Some(near) = nearest(written, names.iter().copied()) {
+            self.help = Some(format!("did you mean `{near}`?"));
+        } else if !names.is_empty() && names.len() <= 12 {
+            self.help = Some(format!("there is: {}", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")));
+        }
+        self
+    }
+}
+
+/// The name that is near enough to be meant.
+pub fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .map(|name| (strsim::osa_distance(written, name), name))
+        .filter(|(distance, name)| *distance <= 1 + name.chars().count() / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// Where something stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Path from the project's root.
+    pub file: Arc<str>,
+    /// Key path in the file.
+    pub path: KeyPath,
+    /// Bytes of the value, when a part of it is at fault.
+    pub part: Option<Range<usize>>,
+    /// Show the key and not the value.
+    pub at_key: bool,
+    /// A span of the file, when there is no key path.
+    pub span: Option<Range<usize>>,
+}
+
+impl Place {
+    /// A span of a file.
+    pub fn span(file: &str, span: Range<usize>) -> Self {
+        Self { file: file.into(), path: Vec::new(), part: None, at_key: false, span: Some(span) }
+    }
+    /// A file as a whole.
+    pub fn file(file: &str) -> Self {
+        Self { file: file.into(), path: Vec::new(), part: None, at_key: false, span: Some(0..0) }
+    }
+    /// The same place, shown at its key.
+    pub fn key(mut self) -> Self {
+        self.at_key = true;
+        self
+    }
+    /// A part of the value.
+    pub fn part(mut self, part: Range<usize>) -> Self {
+        self.part = Some(part);
+        self
+    }
+    /// One step further down.
+    pub fn down(mut self, key: &str) -> Self {
+        self.path.push(Step::Key(key.to_owned()));
+        self
+    }
+    /// One list item further down.
+    pub fn item(mut self, index: usize) -> Self {
+        self.path.push(Step::Index(index));
+        self
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $severity:ident;)*) => {
+        /// Every kind of finding. A code is never used for anything else later.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code { $($(#[$doc])* $name,)* }
+        impl Code {
+            /// All codes, in order.
+            pub const ALL: &[Code] = &[$(Code::$name,)*];
+            /// The code as users see it.
+            pub fn as_str(self) -> &'static str { match self { $(Code::$name => $code,)* } }
+            /// How bad it is. It belongs to the code, not to the check.
+            pub fn severity(self) -> Severity { match self { $(Code::$name => Severity::$severity,)* } }
+        }
+    };
+}
+
+codes! {
+    /// The file is not TOML.
+    Syntax = "AC0101", Error;
+    /// A TOML value that has no place in a config: a bare date, `inf`, a huge number.
+    NotAValue = "AC0102", Error;
+    /// The project file is missing.
+    NoProjectFile = "AC0103", Error;
+    /// The file is not UTF-8, or too large, or cannot be read.
+    Unreadable = "AC0104", Error;
+    /// A key that this kind of file does not have.
+    UnknownKey = "AC0201", Error;
+    /// A key that must be there is missing.
+    MissingKey = "AC0202", Error;
+    /// A template names a value that there is not.
+    UnknownVariable = "AC0203", Error;
+    /// A template calls a function that there is not.
+    UnknownFunction = "AC0204", Error;
+    /// A template that cannot be parsed.
+    TemplateSyntax = "AC0205", Error;
+    /// A function is given too few or too many values.
+    FunctionArguments = "AC0206", Error;
+    /// A value of the wrong type.
+    WrongType = "AC0207", Error;
+    /// A value that is not one of those allowed.
+    NotAllowed = "AC0208", Error;
+    /// A condition that cannot be parsed.
+    ConditionSyntax = "AC0211", Error;
+    /// A condition names a value that there is not.
+    ConditionVariable = "AC0212", Error;
+    /// A condition compares things that cannot be compared.
+    ConditionType = "AC0213", Error;
+    /// The time zone is not known.
+    TimeZone = "AC0301", Error;
+    /// The country is not known.
+    Region = "AC0302", Error;
+    /// Business hours that make no sense.
+    Hours = "AC0303", Error;
+    /// A credential that is not a reference.
+    Credential = "AC0304", Error;
+    /// The store's address is not understood.
+    StoreUrl = "AC0305", Error;
+    /// A base address that is missing or no address.
+    BaseUrl = "AC0306", Error;
+    /// A setting that the connector lacks, or that is missing.
+    Setting = "AC0307", Error;
+    /// The credentials given fit none of the connector's ways to be let in.
+    Grant = "AC0308", Error;
+    /// A system that has no connector.
+    UnknownSystem = "AC0401", Error;
+    /// A connection that the project does not name.
+    UnknownConnection = "AC0402", Error;
+    /// A mapping that there is not.
+    UnknownMapping = "AC0403", Error;
+    /// A mapping of one system used with a connection of another.
+    SystemMismatch = "AC0404", Error;
+    /// An object that the connector does not know.
+    UnknownObject = "AC0405", Error;
+    /// A link that the object does not have, or whose other end is not written.
+    UnknownLink = "AC0406", Error;
+    /// A route that the pipeline does not have.
+    UnknownRoute = "AC0407", Error;
+    /// A source that there is not.
+    UnknownSource = "AC0408", Error;
+    /// Match rules that there are not.
+    UnknownMatch = "AC0409", Error;
+    /// A target that is no list of the context.
+    UnknownTarget = "AC0410", Error;
+    /// Two things of one name.
+    TwiceNamed = "AC0411", Error;
+    /// A source without a way to prove who sent the payload.
+    Unsigned = "AC0412", Error;
+    /// A file that nothing uses, or whose place does not fit what it says.
+    WrongPlace = "AC0413", Error;
+    /// A policy that lacks what it needs.
+    Policy = "AC0501", Error;
+    /// A due date that is not understood.
+    Due = "AC0502", Error;
+    /// A duration or another quantity that is not understood.
+    Quantity = "AC0503", Error;
+    /// Thresholds or weights that contradict each other.
+    Threshold = "AC0504", Error;
+    /// A rule that can never be reached.
+    Unreachable = "AC0505", Warning;
+    /// A connector that lacks a request which a mapping needs.
+    MissingRequest = "AC0506", Error;
+    /// A write whose unknown outcome waits for a person.
+    GuaranteeAsk = "AC0507", Warning;
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// The project cannot run.
+    Error,
+    /// It can run, but probably not as meant.
+    Warning,
+}
+
+impl Severity {
+    /// The word in front of the code.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// Documents by file, for turning places into lines.
+pub type Documents = BTreeMap<Arc<str>, Document>;
+
+/// Sorts findings by file and place, and drops repetitions.
+pub fn sort(findings: &mut Vec<Finding>, documents: &Documents) {
+    let start = |f: &Finding| documents.get(&f.at.file).map_or(0, |d| d.span(&f.at).start);
+    findings.sort_by(|a, b| (&a.at.file, start(a), a.code, &a.message).cmp(&(&b.at.file, start(b), b.code, &b.message)));
+    findings.dedup();
+}
+
+/// Findings as text for people, each with its excerpt.
+pub fn render(findings: &[Finding], documents: &Documents, colour: bool) -> String {
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let mut out = String::new();
+    for finding in findings {
+        let level = match finding.code.severity() {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let title = level.clone().primary_title(finding.message.clone()).id(finding.code.as_str());
+        let group = match documents.get(&finding.at.file) {
+            Some(document) if !document.text.is_empty() => {
+                let span = document.span(&finding.at);
+                title.element(
+                    Snippet::source(document.text.to_string())
+                        .path(document.file.to_string())
+                        .annotation(AnnotationKind::Primary.span(visible(&document.text, span))),
+                )
+            }
+            _ => Group::with_title(level.primary_title(format!("{}: {}", finding.at.file, finding.message)).id(finding.code.as_str())),
+        };
+        let group = match &finding.help {
+            Some(help) => group.element(Level::HELP.message(help.clone())),
+            None => group,
+        };
+        out.push_str(&renderer.render(&[group]));
+        out.push_str("\n\n");
+    }
+    out
+}
+
+/// A span that covers a table or several lines is shown at its first line.
+fn visible(text: &str, span: Range<usize>) -> Range<usize> {
+    let start = span.start.min(text.len());
+    let end = span.end.min(text.len()).max(start);
+    match text[start..end].find('\n') {
+        Some(newline) if newline > 0 => start..start + newline,
+        _ => start..end,
+    }
+}
+
+/// Findings as a versioned JSON document, see `schema/findings.schema.json`.
+pub fn to_json(findings: &[Finding], documents: &Documents) -> Value {
+    let list: Vec<Value> = findings
+        .iter()
+        .map(|finding| {
+            let span = documents.get(&finding.at.file).map(|d| {
+                let span = d.span(&finding.at);
+                (d.line_column(span.start), d.line_column(span.end))
+            });
+            let ((line, column), (end_line, end_column)) = span.unwrap_or(((1, 1), (1, 1)));
+            json!({
+                "code": finding.code.as_str(), "severity": finding.code.severity().as_str(),
+                "message": finding.message, "help": finding.help, "file": &*finding.at.file,
+                "line": line, "column": column, "end_line": end_line, "end_column": end_column,
+            })
+        })
+        .collect();
+    json!({ "version": 1, "findings": list })
+}

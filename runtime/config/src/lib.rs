@@ -1,0 +1,16 @@
+//! What may be written in an aftercall project, and how we say that it is wrong.
+//!
+//! Pure: no file, clock, network, environment or random source. Text comes in as [`source::Files`], and a frozen
+//! [`project::Project`] or findings come out.
+
+pub mod call;
+pub mod condition;
+pub mod decl;
+pub mod finding;
+pub mod functions;
+pub mod project;
+pub mod resolve;
+pub mod schema;
+pub mod source;
+pub mod template;
+pub mod types;

@@ -1,0 +1,418 @@
+//! The project as understood: names resolved, templates compiled, frozen, and named by its version.
+//!
+//! Only `resolve` makes one. Not for what was written: that is `decl`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use jiff::civil::{Date, Time, Weekday};
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::condition::Condition;
+use crate::decl::{
+    ConnectorDecl, EventKind, GrantDecl, LimitsDecl, MatchDecl, ObjectDecl, OnAmbiguous, OnNoIdentity, ParseDecl, PolicyDecl, RetryDecl,
+    SignatureDecl,
+};
+use crate::template::Template;
+
+/// The content hash of everything that a project means: 16 hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ConfigVersion(pub String);
+
+impl std::fmt::Display for ConfigVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The line that asked for something: a file of the project and a line in it, from 1.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Origin {
+    /// Path from the project's root.
+    pub file: Arc<str>,
+    /// Line, from 1.
+    pub line: u32,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// A whole project, frozen.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// Which version of the config this is.
+    pub version: ConfigVersion,
+    /// The project's name.
+    pub name: String,
+    /// The zone in which due dates are meant.
+    pub timezone: TimeZone,
+    /// Two-letter country for numbers without a country code.
+    pub phone_region: String,
+    /// When somebody is there.
+    pub hours: BusinessHours,
+    /// Path of the SQLite store as written after `sqlite:`.
+    pub store_path: String,
+    /// Accounts, by name.
+    pub connections: IndexMap<String, Arc<Connection>>,
+    /// Sources, by name.
+    pub sources: IndexMap<String, Arc<Source>>,
+    /// Pipelines in the order of their file names: a call takes the first that fits.
+    pub pipelines: Vec<Arc<Pipeline>>,
+}
+
+impl Project {
+    /// The pipeline that this name stands for.
+    pub fn pipeline(&self, name: &str) -> Option<&Arc<Pipeline>> {
+        self.pipelines.iter().find(|p| p.name == name)
+    }
+}
+
+/// When somebody is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BusinessHours {
+    /// Days of the week.
+    pub days: Vec<Weekday>,
+    /// Opening time.
+    pub from: Time,
+    /// Closing time, later than `from`.
+    pub to: Time,
+    /// Dates on which nobody is there.
+    pub holidays: Vec<Date>,
+}
+
+/// Where a secret is found. The secret itself never stands in a project.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum SecretRef {
+    /// An environment variable.
+    Env(String),
+    /// A file; a relative path is meant from the project's root.
+    File(String),
+}
+
+impl std::fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "env:{name}"),
+            Self::File(path) => write!(f, "file:{path}"),
+        }
+    }
+}
+
+/// One account of one system.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The project's name for it.
+    pub id: String,
+    /// How to talk to the system.
+    pub connector: Arc<Connector>,
+    /// Where the system is reached, without a slash at the end.
+    pub base_url: String,
+    /// `settings` of the connector under those of the connection: a JSON object.
+    pub settings: Value,
+    /// The way to be let in, chosen by the credentials that are given; absent where the connector needs none.
+    pub grant: Option<GrantDecl>,
+    /// Credentials by name.
+    pub credentials: IndexMap<String, SecretRef>,
+    /// The pace: the connector's, or the connection's where it gives one.
+    pub limits: LimitsDecl,
+}
+
+/// A system as understood: the declaration with its templates compiled.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    /// What was written.
+    pub decl: ConnectorDecl,
+    /// The file, `mappings/<system>/connector.toml`.
+    pub file: Arc<str>,
+    /// The search for the caller.
+    pub find: Option<Request>,
+    /// Other reads about a matched caller.
+    pub related: IndexMap<String, Request>,
+    /// The look-up of colleagues.
+    pub users: Option<Request>,
+    /// Objects with their requests, by the name that mappings use.
+    pub objects: IndexMap<String, Object>,
+    /// The outer request of a pack, and the item inside.
+    pub pack: Option<(Request, Template)>,
+}
+
+/// One object of a system, with the connector's `[write]` filled in.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// What was written.
+    pub decl: ObjectDecl,
+    /// The page where a person sees the record.
+    pub url: Option<Template>,
+    /// A new record, or the upsert that takes its place.
+    pub create: Option<Request>,
+    /// True when `create` is an upsert by our key, so that sending it twice is safe.
+    pub create_is_upsert: bool,
+    /// An existing record.
+    pub update: Option<Request>,
+    /// One record by id.
+    pub read: Option<Request>,
+    /// Where the answer to a create has the id.
+    pub id: String,
+    /// Where the answer to a read has the fields; empty for the answer itself.
+    pub read_fields: String,
+    /// Entries for `associations`, by link.
+    pub associations: IndexMap<String, Template>,
+    /// Requests of a booking: look, withdraw; and the resource.
+    pub booking: Option<Booking>,
+    /// The line of `[object.NAME]`.
+    pub origin: Origin,
+    /// The line of the identity's field, where there is one.
+    pub identity_origin: Origin,
+}
+
+/// The compiled requests of a booking.
+#[derive(Clone, Debug)]
+pub struct Booking {
+    /// What can be taken once.
+    pub resource: Template,
+    /// What stands there.
+    pub look: Request,
+    /// Gives it back.
+    pub withdraw: Request,
+}
+
+/// One request, compiled.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Upper-case method.
+    pub method: String,
+    /// Path below the base address; values are percent-encoded where they go in.
+    pub path: Template,
+    /// Query parameters.
+    pub query: Vec<(String, Template)>,
+    /// Headers.
+    pub headers: Vec<(String, Template)>,
+    /// JSON body.
+    pub body: Option<Template>,
+    /// A further bucket of the limits.
+    pub bucket: Option<String>,
+}
+
+/// A voice platform, compiled.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its name in `POST /v1/calls/{source}`.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// How the sender proves itself.
+    pub signature: Option<SignatureDecl>,
+    /// The secret, by reference.
+    pub secret: Option<SecretRef>,
+    /// The secret before it, by reference.
+    pub previous_secret: Option<SecretRef>,
+    /// Accept unsigned payloads.
+    pub allow_unsigned: bool,
+    /// Which payloads are calls.
+    pub events: Vec<(Condition, EventKind, u32)>,
+    /// Named values, in order.
+    pub lets: Vec<(String, Template)>,
+    /// The outcome's fields: path, templates, translation, reading.
+    pub outcome: Vec<SourceField>,
+}
+
+/// One field of an outcome.
+#[derive(Clone, Debug)]
+pub struct SourceField {
+    /// Where it goes in the outcome, such as `["caller", "phone"]`.
+    pub path: Vec<String>,
+    /// Templates; the first that gives a value counts.
+    pub first_of: Vec<Template>,
+    /// Translation with patterns.
+    pub map: IndexMap<String, Value>,
+    /// How the value is read.
+    pub parse: Option<ParseDecl>,
+    /// The line that says so.
+    pub origin: Origin,
+}
+
+/// A pipeline, resolved.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// Its name.
+    pub name: String,
+    /// Sources; empty means all.
+    pub sources: Vec<String>,
+    /// Which calls.
+    pub when: Option<Condition>,
+    /// Where the caller is searched.
+    pub connection: Arc<Connection>,
+    /// Rules for who called.
+    pub matching: Arc<MatchDecl>,
+    /// File of those rules.
+    pub matching_file: Arc<str>,
+    /// Several records fit.
+    pub on_ambiguous: OnAmbiguous,
+    /// Nothing to search by.
+    pub on_no_identity: OnNoIdentity,
+    /// Writes in order.
+    pub writes: Vec<WriteRule>,
+    /// Routes by name.
+    pub routes: IndexMap<String, Vec<RouteRule>>,
+    /// Retry policies by class, and `default`.
+    pub retry: BTreeMap<String, RetryDecl>,
+    /// Fields to read of each object of `connection`: the connector's own and every field that a mapping of this pipeline compares with.
+    pub read_fields: IndexMap<String, Vec<String>>,
+    /// The line of its name.
+    pub origin: Origin,
+}
+
+/// One write, resolved.
+#[derive(Clone, Debug)]
+pub struct WriteRule {
+    /// Its name in the pipeline.
+    pub id: String,
+    /// Where it goes.
+    pub connection: Arc<Connection>,
+    /// The object, by the connector's name for mappings.
+    pub object: String,
+    /// An existing record to change: the name of a list of the context, and whether it is `newest` or `only`.
+    pub target: Option<Target>,
+    /// When.
+    pub when: Option<Condition>,
+    /// Who follows up.
+    pub route: Option<String>,
+    /// Fields in the mapping's order, then the pipeline's own.
+    pub fields: Vec<FieldRule>,
+    /// Links by name, each with the id of the write whose record it points to; absent for the matched contact.
+    pub links: Vec<LinkRule>,
+    /// The line of the write in the pipeline.
+    pub origin: Origin,
+    /// The mapping's file.
+    pub mapping_file: Arc<str>,
+}
+
+/// A link of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkRule {
+    /// The connector's name for it.
+    pub link: String,
+    /// The write of this pipeline whose record it points to.
+    pub write: String,
+    /// The line that asked.
+    pub origin: Origin,
+}
+
+/// Which record of the context a write changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// A list of the context, such as `open_opportunities`.
+    pub list: String,
+    /// Which of the list.
+    pub pick: Pick,
+}
+
+/// Which record of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// The one that was changed last, as the system orders them.
+    Newest,
+    /// The only one; nothing happens where there are several.
+    Only,
+}
+
+/// One field of a write, resolved.
+#[derive(Clone, Debug)]
+pub struct FieldRule {
+    /// The system's name.
+    pub field: String,
+    /// What goes in.
+    pub value: Template,
+    /// Policy on a new record.
+    pub on_create: PolicyDecl,
+    /// Policy on an existing record.
+    pub on_update: PolicyDecl,
+    /// Fields that take the value when this one is taken.
+    pub else_to: Vec<String>,
+    /// Translation.
+    pub map: IndexMap<String, Value>,
+    /// Order of values for `advance`.
+    pub order: Vec<String>,
+    /// Longest text, in characters.
+    pub max_chars: Option<usize>,
+    /// What stands between old and new text.
+    pub separator: String,
+    /// Whether the record fails with it.
+    pub required: bool,
+    /// The line that asked.
+    pub origin: Origin,
+}
+
+/// One rule of a route, resolved.
+#[derive(Clone, Debug)]
+pub struct RouteRule {
+    /// When it holds; absent means always.
+    pub when: Option<Condition>,
+    /// Owners as written; several are taken in turn.
+    pub owners: Vec<Template>,
+    /// By when.
+    pub due: Option<Due>,
+    /// Priority as written.
+    pub priority: Option<String>,
+    /// The line.
+    pub origin: Origin,
+}
+
+/// By when something is due, relative to the moment of planning.
+#[derive(Clone, Debug)]
+pub enum Due {
+    /// So much time of the clock.
+    In(jiff::SignedDuration),
+    /// So many days, at the same time of day.
+    InDays(i32),
+    /// So much time while somebody is there.
+    InBusiness(jiff::SignedDuration),
+    /// The next day on which somebody is there, at this time.
+    NextBusinessDay(Time),
+    /// A time that the call or the context names.
+    At(Template),
+}
+
+impl Project {
+    /// The same meaning with another version's operation: how systems are reached, with which credentials, at which pace, and how
+    /// failures are retried. A call keeps the meaning under which it was taken in; an outage is mended without touching it.
+    ///
+    /// A connection that `live` no longer has stays as it was.
+    pub fn operated_by(mut self, live: &Self) -> Self {
+        let operate = |connection: &Arc<Connection>| -> Arc<Connection> {
+            match live.connections.get(&connection.id).filter(|c| c.connector.decl.system == connection.connector.decl.system) {
+                Some(now) => Arc::new(Connection {
+                    base_url: now.base_url.clone(),
+                    grant: now.grant.clone(),
+                    credentials: now.credentials.clone(),
+                    limits: now.limits.clone(),
+                    ..Connection::clone(connection)
+                }),
+                None => connection.clone(),
+            }
+        };
+        self.connections = self.connections.iter().map(|(id, c)| (id.clone(), operate(c))).collect();
+        self.pipelines = self
+            .pipelines
+            .iter()
+            .map(|pipeline| {
+                let mut own = Pipeline::clone(pipeline);
+                own.connection = operate(&own.connection);
+                for write in &mut own.writes {
+                    write.connection = operate(&write.connection);
+                }
+                if let Some(now) = live.pipeline(&own.name) {
+                    own.retry = now.retry.clone();
+                }
+                Arc::new(own)
+            })
+            .collect();
+        self
+    }
+}

@@ -1,0 +1,189 @@
+//! Connectors: templates compiled, `[write]` filled into every object.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::scope::request_types;
+use super::{Typed, arc};
+use crate::decl::{BookingDecl, ConnectorDecl, ObjectDecl, RequestDecl, WritesDecl};
+use crate::finding::{Code, Finding, Place};
+use crate::project::{Booking, Connector, Object, Origin, Request};
+use crate::source::path;
+use crate::template::Template;
+use crate::types::Type;
+
+const METHODS: [&str; 5] = ["GET", "POST", "PATCH", "PUT", "DELETE"];
+
+struct Compile<'a> {
+    typed: &'a Typed<ConnectorDecl>,
+    findings: &'a mut Vec<Finding>,
+}
+
+/// Compiles a connector; what has findings is left out.
+pub(super) fn resolve(name: &str, typed: &Typed<ConnectorDecl>, findings: &mut Vec<Finding>) -> Arc<Connector> {
+    let decl = &typed.decl;
+    if decl.system != name {
+        let message = format!("this folder is `{name}`, but the connector says `{}`", decl.system);
+        findings.push(Finding::new(Code::WrongPlace, message, typed.document.place(&path(["system"]))).help(format!("write `{name}`, or rename the folder")));
+    }
+    let mut compile = Compile { typed, findings };
+    let place = typed.document.place(&[]);
+    let search = ["phones", "e164", "national", "emails", "fields"];
+    let find = decl.find.as_ref().and_then(|f| compile.request(&f.request, place.clone().down("find").down("request"), &search));
+    let related = decl
+        .related
+        .iter()
+        .filter_map(|(key, r)| Some((key.clone(), compile.request(&r.request, place.clone().down("related").down(key).down("request"), &["contact", "fields"])?)))
+        .collect();
+    let users = decl.users.as_ref().and_then(|u| compile.request(&u.request, place.clone().down("users").down("request"), &["email"]));
+    let objects = decl.object.iter().map(|(key, object)| (key.clone(), compile.object(key, object))).collect();
+    let pack = decl.pack.as_ref().and_then(|p| {
+        let at = place.clone().down("pack");
+        let request = compile.request(&p.request, at.clone().down("request"), &["items"])?;
+        let types = compile.types(&["method", "path", "body", "ref"]);
+        let item = Template::compile(&p.item, &at.down("item"), &types, compile.findings)?;
+        Some((request, item))
+    });
+    for grant in &decl.auth {
+        if let Some(url) = &grant.token_url {
+            let types = compile.types(&[]);
+            Template::compile(&Value::from(url.as_str()), &place.clone().down("auth"), &types, compile.findings);
+        }
+    }
+    for (index, rule) in decl.error.iter().enumerate() {
+        if rule.status.is_empty() && rule.code.is_empty() && rule.message.is_none() {
+            let at = place.clone().down("error").item(index);
+            compile.findings.push(Finding::new(Code::MissingKey, "this rule has no condition", at.key()).help("give `status`, `code` or `message`"));
+        }
+    }
+    Arc::new(Connector { decl: decl.clone(), file: typed.document.file.clone(), find, related, users, objects, pack })
+}
+
+impl Compile<'_> {
+    fn types(&self, names: &[&str]) -> Type {
+        request_types(names, &self.typed.decl.settings, &self.typed.decl.required_settings)
+    }
+
+    fn request(&mut self, decl: &RequestDecl, place: Place, names: &[&str]) -> Option<Request> {
+        let types = self.types(names);
+        let method = decl.method.to_uppercase();
+        if !METHODS.contains(&method.as_str()) {
+            let finding = Finding::new(Code::NotAllowed, format!("`{}` is no method", decl.method), place.clone().down("method"));
+            self.findings.push(finding.suggest(&method, METHODS));
+            return None;
+        }
+        if !decl.path.starts_with('/') {
+            let finding = Finding::new(Code::NotAllowed, "a path begins with `/`", place.clone().down("path"));
+            self.findings.push(finding.help("the host comes from `base_url`, never from a template"));
+        }
+        if let Some(bucket) = &decl.bucket
+            && !self.typed.decl.limits.bucket.contains_key(bucket)
+        {
+            let names: Vec<&str> = self.typed.decl.limits.bucket.keys().map(String::as_str).collect();
+            let finding = Finding::new(Code::UnknownKey, format!("`limits.bucket` has no `{bucket}`"), place.clone().down("bucket"));
+            self.findings.push(finding.suggest(bucket, names));
+        }
+        let template = |value: &Value, at: Place, findings: &mut Vec<Finding>| Template::compile(value, &at, &types, findings);
+        let path = template(&Value::from(decl.path.as_str()), place.clone().down("path"), self.findings);
+        let query = decl.query.iter().map(|(key, value)| {
+            Some((key.clone(), template(value, place.clone().down("query").down(key), self.findings)?))
+        });
+        let query: Option<Vec<_>> = query.collect();
+        let headers = decl.headers.iter().map(|(key, value)| {
+            Some((key.clone(), template(&Value::from(value.as_str()), place.clone().down("headers").down(key), self.findings)?))
+        });
+        let headers: Option<Vec<_>> = headers.collect();
+        let body = match &decl.body {
+            Some(body) => Some(template(body, place.down("body"), self.findings)?),
+            None => None,
+        };
+        Some(Request { method, path: path?, query: query?, headers: headers?, body, bucket: decl.bucket.clone() })
+    }
+
+    fn origin(&self, keys: &[&str]) -> Origin {
+        let mut place = self.typed.document.place(&[]);
+        for key in keys {
+            place = place.down(key);
+        }
+        Origin { file: self.typed.document.file.clone(), line: self.typed.document.line(&place.path) }
+    }
+
+    fn object(&mut self, key: &str, decl: &ObjectDecl) -> Object {
+        let place = self.typed.document.place(&path(["object", key]));
+        let own = place.clone().down("write");
+        let shared = self.typed.document.place(&path(["write"]));
+        let defaults: &WritesDecl = &self.typed.decl.write;
+        let names = ["marker", "id", "fields", "associations"];
+        let mut pick = |of: fn(&WritesDecl) -> &Option<RequestDecl>, name: &str| -> Option<Request> {
+            match (of(&decl.write), of(defaults)) {
+                (Some(request), _) => self.request(request, own.clone().down(name), &names),
+                (None, Some(request)) => self.request(request, shared.clone().down(name), &names),
+                (None, None) => None,
+            }
+        };
+        let upsert = pick(|w| &w.upsert, "upsert");
+        let create = pick(|w| &w.create, "create");
+        let update = pick(|w| &w.update, "update");
+        let read = pick(|w| &w.read, "read");
+        // An upsert needs a key in the system; and an object that declares its own create wants that one.
+        let keyed = decl.identity.as_ref().is_some_and(|i| i.kind == crate::decl::IdentityKind::UniqueKey);
+        let upserts = keyed && upsert.is_some() && (decl.write.upsert.is_some() || decl.write.create.is_none());
+        let url = decl.url.as_ref().and_then(|url| {
+            let types = self.types(&["id", "record"]);
+            Template::compile(&Value::from(url.as_str()), &place.clone().down("url"), &types, self.findings)
+        });
+        let mut associations = IndexMap::new();
+        for (name, link) in &decl.links {
+            let at = place.clone().down("links").down(name);
+            if !self.typed.decl.object.contains_key(&link.to) {
+                let names: Vec<&str> = self.typed.decl.object.keys().map(String::as_str).collect();
+                let finding = Finding::new(Code::UnknownObject, format!("there is no object `{}`", link.to), at.clone().down("to"));
+                self.findings.push(finding.suggest(&link.to, names));
+            }
+            match (&link.field, &link.association) {
+                (None, None) | (Some(_), Some(_)) => {
+                    self.findings.push(Finding::new(Code::MissingKey, "a link has either `field` or `association`", at.key()));
+                }
+                (None, Some(association)) => {
+                    let types = self.types(&["id"]);
+                    if let Some(template) = Template::compile(association, &at.down("association"), &types, self.findings) {
+                        associations.insert(name.clone(), template);
+                    }
+                }
+                (Some(_), None) => {}
+            }
+        }
+        let booking = decl.booking.as_ref().and_then(|b| self.booking(b, place.clone().down("booking")));
+        let id = decl.write.id.clone().or_else(|| defaults.id.clone()).unwrap_or_else(|| "/id".to_owned());
+        let read_fields = decl.write.fields.clone().or_else(|| defaults.fields.clone()).unwrap_or_default();
+        Object {
+            decl: decl.clone(),
+            url,
+            create_is_upsert: upserts,
+            create: if upserts { upsert } else { create },
+            update,
+            read,
+            id,
+            read_fields,
+            associations,
+            booking,
+            origin: self.origin(&["object", key]),
+            identity_origin: self.origin(&["object", key, "identity"]),
+        }
+    }
+
+    fn booking(&mut self, decl: &BookingDecl, place: Place) -> Option<Booking> {
+        let types = self.types(&[]);
+        let resource = Template::compile(&Value::from(decl.resource.as_str()), &place.clone().down("resource"), &types, self.findings);
+        let look = self.request(&decl.look, place.clone().down("look"), &["start", "end"]);
+        let withdraw = self.request(&decl.withdraw, place.down("withdraw"), &["id"]);
+        Some(Booking { resource: resource?, look: look?, withdraw: withdraw? })
+    }
+}
+
+/// Where an origin of a file and key path stands.
+pub(super) fn origin_of<T>(typed: &Typed<T>, place: &Place) -> Origin {
+    Origin { file: arc(&typed.document.file), line: typed.document.line(&place.path) }
+}

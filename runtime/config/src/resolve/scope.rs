@@ -1,0 +1,61 @@
+//! What each place offers to its templates and conditions: the types that names are checked against.
+
+use std::sync::LazyLock;
+
+use indexmap::IndexMap;
+
+use crate::decl::ConnectorDecl;
+use crate::schema::Kind;
+use crate::types::Type;
+
+/// The call outcome's own type.
+pub fn call_types() -> &'static Type {
+    static TYPE: LazyLock<Type> = LazyLock::new(|| Type::from_schema(&Kind::CallOutcome.schema()));
+    &TYPE
+}
+
+/// What a pipeline's templates and conditions see. `lists` are the names that the connector reads about a contact; `route` is there when the write has one.
+pub fn pipeline_types(connector: &ConnectorDecl, route: bool) -> Type {
+    let mut fields = match call_types() {
+        Type::Record(fields, _) => fields.clone(),
+        _ => IndexMap::new(),
+    };
+    for name in ["id", "source", "direction", "started_at", "ended_at", "duration_s", "line", "ended_reason", "sentiment", "carrier_id"] {
+        fields.shift_remove(name);
+    }
+    if let Some(Type::Record(caller, _)) = fields.get_mut("caller") {
+        caller.insert("national".to_owned(), Type::Text);
+    }
+    let texts = |names: &[&str]| -> IndexMap<String, Type> { names.iter().map(|n| ((*n).to_owned(), Type::Text)).collect() };
+    let mut call = texts(&["id", "key", "source", "direction", "started_at", "ended_at", "line", "ended_reason", "sentiment", "carrier_id"]);
+    call.insert("duration_s".to_owned(), Type::Number);
+    fields.insert("call".to_owned(), Type::Record(call, false));
+    fields.insert("project".to_owned(), Type::Record(texts(&["name", "timezone"]), false));
+    let mut contact = texts(&["id", "name", "first_name", "last_name", "phone", "email", "owner", "account", "url"]);
+    contact.insert("is_new".to_owned(), Type::Bool);
+    contact.insert("fields".to_owned(), Type::Any);
+    fields.insert("contact".to_owned(), Type::Record(contact, false));
+    let mut row = texts(&["id", "name", "stage", "status", "owner", "account", "updated", "url"]);
+    row.insert("fields".to_owned(), Type::Any);
+    let list = Type::List(Box::new(Type::Record(row, false)));
+    let lists = connector.find.iter().flat_map(|f| f.related.keys()).chain(connector.related.keys());
+    fields.insert("context".to_owned(), Type::Record(lists.map(|n| (n.clone(), list.clone())).collect(), false));
+    fields.insert("match".to_owned(), Type::Record(texts(&["verdict", "because"]), false));
+    if route {
+        fields.insert("route".to_owned(), Type::Record(texts(&["owner", "due", "due_date", "priority"]), false));
+    }
+    Type::Record(fields, false)
+}
+
+/// What a connector's request sees beside `settings`, `base_url` and `object`.
+pub(crate) fn request_types(names: &[&str], settings: &IndexMap<String, serde_json::Value>, required: &[String]) -> Type {
+    let mut fields: IndexMap<String, Type> = IndexMap::new();
+    let known = settings.keys().chain(required).map(|name| (name.clone(), Type::Any)).collect();
+    fields.insert("settings".to_owned(), Type::Record(known, false));
+    fields.insert("base_url".to_owned(), Type::Text);
+    fields.insert("object".to_owned(), Type::record([("name", Type::Text), ("key", Type::Text)]));
+    for name in names {
+        fields.insert((*name).to_owned(), Type::Any);
+    }
+    Type::Record(fields, false)
+}

@@ -1,0 +1,112 @@
+//! Sources: conditions and templates over `payload` and `let`.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::connector::origin_of;
+use super::scope::call_types;
+use super::Typed;
+use crate::condition::Condition;
+use crate::decl::{SourceDecl, SourceSettingsDecl};
+use crate::finding::{Code, Finding, Place};
+use crate::project::{Source, SourceField};
+use crate::source::path;
+use crate::template::Template;
+use crate::types::Type;
+
+/// Seconds that a provisional call waits for its analysis when the manifest does not say.
+const DEFAULT_WAIT_S: u32 = 120;
+
+/// Compiles a source with what the project knows of it.
+pub(super) fn resolve(
+    name: &str,
+    typed: &Typed<SourceDecl>,
+    settings: &SourceSettingsDecl,
+    settings_place: &Place,
+    findings: &mut Vec<Finding>,
+) -> Arc<Source> {
+    let decl = &typed.decl;
+    let place = typed.document.place(&[]);
+    if decl.source != name {
+        let message = format!("this folder is `{name}`, but the source says `{}`", decl.source);
+        findings.push(Finding::new(Code::WrongPlace, message, place.clone().down("source")));
+    }
+    let payload = Type::record([("payload", Type::Any)]);
+    let events = decl
+        .event
+        .iter()
+        .enumerate()
+        .filter_map(|(index, event)| {
+            let at = place.clone().down("event").item(index).down("when");
+            let when = Condition::compile(&event.when, &at, &payload, findings)?;
+            Some((when, event.is, event.wait_s.unwrap_or(DEFAULT_WAIT_S)))
+        })
+        .collect();
+    // A `let` sees the ones above it.
+    let mut known: IndexMap<String, Type> = IndexMap::new();
+    let mut lets = Vec::new();
+    let types = |known: &IndexMap<String, Type>| {
+        Type::Record([("payload".to_owned(), Type::Any), ("let".to_owned(), Type::Record(known.clone(), false))].into_iter().collect(), false)
+    };
+    for (key, value) in &decl.r#let {
+        let at = place.clone().down("let").down(key);
+        if let Some(template) = Template::compile(value, &at, &types(&known), findings) {
+            lets.push((key.clone(), template));
+        }
+        known.insert(key.clone(), Type::Any);
+    }
+    let all = types(&known);
+    let mut outcome = Vec::new();
+    for (key, field) in &decl.outcome {
+        let at = place.clone().down("outcome").down(key);
+        let path: Vec<String> = key.split('.').map(str::to_owned).collect();
+        if let Err((index, names)) = call_types().at(&path) {
+            let missing = &path[index];
+            let finding = Finding::new(Code::UnknownKey, format!("a call outcome has no `{key}`"), at.clone().key());
+            findings.push(finding.suggest(missing, names.iter().map(String::as_str)));
+        }
+        let first_of = field
+            .first_of
+            .iter()
+            .enumerate()
+            .filter_map(|(index, value)| {
+                // Where the template stands depends on how the field was written.
+                let here = match typed.document.value.pointer(&format!("/outcome/{}", key.replace('~', "~0").replace('/', "~1"))) {
+                    Some(serde_json::Value::Array(_)) => at.clone().item(index),
+                    Some(serde_json::Value::Object(table)) if table.contains_key("value") && index == 0 => at.clone().down("value"),
+                    Some(serde_json::Value::Object(table)) => at.clone().down("first_of").item(index - usize::from(table.contains_key("value"))),
+                    _ => at.clone(),
+                };
+                Template::compile(value, &here, &all, findings)
+            })
+            .collect();
+        outcome.push(SourceField { path, first_of, map: field.map.clone(), parse: field.parse, origin: origin_of(typed, &at) });
+    }
+    if !decl.outcome.contains_key("id") {
+        findings.push(Finding::new(Code::MissingKey, "`outcome` lacks `id`", typed.document.place(&path(["outcome"])).key()).help("`id` is the call's id at the platform"));
+    }
+    let mut secret = |reference: &Option<String>, key: &str| {
+        reference.as_ref().and_then(|text| super::project::secret(text, settings_place.clone().down(key), findings))
+    };
+    let secret_ref = secret(&settings.secret, "secret");
+    let previous_secret = secret(&settings.previous_secret, "previous_secret");
+    if settings.secret.is_none() && !settings.allow_unsigned {
+        let (message, help) = match decl.signature {
+            Some(_) => (format!("`{name}` signs its payloads, and no `secret` is given to check them"), "write `secret = \"env:NAME\"`"),
+            None => (format!("`{name}` cannot prove who sent a payload"), "write `allow_unsigned = true` if only the platform can reach this address"),
+        };
+        findings.push(Finding::new(Code::Unsigned, message, settings_place.clone().key()).help(help));
+    }
+    Arc::new(Source {
+        name: name.to_owned(),
+        title: decl.title.clone().unwrap_or_else(|| name.to_owned()),
+        signature: decl.signature.clone(),
+        secret: secret_ref,
+        previous_secret,
+        allow_unsigned: settings.allow_unsigned,
+        events,
+        lets,
+        outcome,
+    })
+}

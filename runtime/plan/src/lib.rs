@@ -1,0 +1,19 @@
+//! What would happen: who called, and which fields of which records would change.
+//!
+//! Pure: a function of (project, call, context, now). No I/O, no clock of its own, no randomness; the same input
+//! gives the same bytes.
+
+pub mod context;
+pub mod decision;
+pub mod diff;
+pub mod matching;
+pub mod model;
+pub mod normalise;
+pub mod plan;
+pub mod policy;
+pub mod record;
+pub mod route;
+pub mod scope;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,187 @@
+//! The plan: the ordered writes of one call under one version of the config. Data, not behaviour.
+
+use aftercall_config::decl::PolicyDecl;
+use aftercall_config::project::{ConfigVersion, Origin};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::decision::MatchDecision;
+
+/// What one call would change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// `source:id` of the call.
+    pub call: String,
+    /// The version of the config that was used.
+    pub config: ConfigVersion,
+    /// The pipeline.
+    pub pipeline: String,
+    /// The moment of planning: due dates count from it.
+    pub at: Timestamp,
+    /// Who called.
+    pub decision: MatchDecision,
+    /// Writes, in the order in which one may depend on another.
+    pub writes: Vec<Write>,
+    /// What a person should know: an owner that the system does not know, a value that was cut.
+    pub notes: Vec<Note>,
+}
+
+/// Something that a person should know, with the line that it is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// The write that it is about.
+    pub write: Option<String>,
+    /// A sentence.
+    pub text: String,
+    /// The line.
+    pub origin: Option<Origin>,
+}
+
+/// One intended change of one object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Write {
+    /// The write's name in the pipeline.
+    pub id: String,
+    /// Where it goes.
+    pub connection: String,
+    /// The object, by the name that mappings use.
+    pub object: String,
+    /// What happens to it.
+    pub op: Op,
+    /// Fields in order. Of a write that is not done, empty.
+    pub fields: Vec<FieldChange>,
+    /// Links to other records.
+    pub links: Vec<Link>,
+    /// How well a repetition is told apart.
+    pub guarantee: Guarantee,
+    /// The time that it takes in a calendar.
+    pub booking: Option<Booking>,
+    /// The line that asked, in the pipeline.
+    pub origin: Origin,
+}
+
+/// What happens to the object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Op {
+    /// A new record, which carries the marker where the connector declares an identity.
+    Create {
+        /// How the system will know it again.
+        marker: String,
+    },
+    /// An existing record.
+    Update {
+        /// Its id.
+        id: String,
+    },
+    /// Nothing changes: every field is there already, or the policies keep what is there.
+    Nothing {
+        /// The record that was looked at, if any.
+        id: Option<String>,
+        /// Why, as a phrase.
+        because: String,
+    },
+    /// It would be wrong to go on: the time is taken, or a person must answer first.
+    Blocked {
+        /// Why, as a sentence.
+        because: String,
+    },
+    /// Its condition does not hold, or there is no such record.
+    Skipped {
+        /// Why, as a phrase.
+        because: String,
+    },
+}
+
+/// One field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// The system's name.
+    pub field: String,
+    /// What is there; absent where the record is new or the field empty.
+    pub before: Option<Value>,
+    /// What we bring; absent where the call has no such value.
+    pub after: Option<Value>,
+    /// The policy that decided.
+    pub policy: PolicyDecl,
+    /// What comes of it.
+    pub verdict: FieldVerdict,
+    /// Why, where it is not plain: "a person changed it since", "cut to 255 characters".
+    pub because: Option<String>,
+    /// When the system refuses this field, the whole write fails.
+    pub required: bool,
+    /// The line that asked.
+    pub origin: Origin,
+}
+
+/// What comes of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldVerdict {
+    /// It is sent.
+    Write,
+    /// It is there already.
+    Same,
+    /// The policy keeps what is there.
+    Kept,
+    /// A person changed what we wrote: kept, and shown.
+    Conflict,
+    /// The call has no such value.
+    Absent,
+}
+
+/// A link to another record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// The connector's name for it.
+    pub link: String,
+    /// The other end.
+    pub to: LinkTo,
+    /// The line that asked.
+    pub origin: Origin,
+}
+
+/// The other end of a link.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkTo {
+    /// A record that is there.
+    Id(String),
+    /// The record that another write of this plan makes.
+    Write(String),
+}
+
+/// How well a repetition is told apart from the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guarantee {
+    /// The system enforces our key, or repeating changes nothing.
+    Exact,
+    /// We can look whether it is there.
+    Reconciled,
+    /// Neither: an unknown outcome waits for a person.
+    Ask,
+}
+
+impl Guarantee {
+    /// The word in plans.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Reconciled => "reconciled",
+            Self::Ask => "ask",
+        }
+    }
+}
+
+/// A time that is taken once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Booking {
+    /// What is taken: `connection/calendar`.
+    pub resource: String,
+    /// From.
+    pub start: Timestamp,
+    /// To, exclusive.
+    pub end: Timestamp,
+}

@@ -1,0 +1,17 @@
+//! What a call would change: pure, a function of (project, call, context, now).
+//!
+//! Not for reading or writing anything: what is missing comes back as a [`Need`].
+
+mod booking;
+mod build;
+mod contact;
+mod fields;
+mod links;
+mod marker;
+mod place;
+mod requests;
+mod write;
+
+pub use build::{Need, pipeline_for, plan};
+pub use marker::marker;
+pub use requests::{RequestCount, requests};

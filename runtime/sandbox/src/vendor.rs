@@ -1,0 +1,71 @@
+//! What a stand-in is to the server that carries it: a state and a function from request to answer.
+//!
+//! Not for HTTP, faults, logs or control: those are `server`, once for all vendors.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// One request as it arrived, without the socket.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Upper-case HTTP method.
+    pub method: String,
+    /// The path as sent, still percent-encoded, without the query.
+    pub path: String,
+    /// Query parameters, decoded, in order.
+    pub query: Vec<(String, String)>,
+    /// Header names in lower case, with their values.
+    pub headers: Vec<(String, String)>,
+    /// The raw body.
+    pub body: bytes::Bytes,
+    /// `http://127.0.0.1:PORT` of this stand-in, for answers that name their own host.
+    pub origin: String,
+}
+
+/// One answer.
+#[derive(Clone, Debug, Default)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers beside content-type and content-length.
+    pub headers: Vec<(String, String)>,
+    /// Content type; empty for none.
+    pub content_type: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// A failure that the control plane can ask a vendor to word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Over the rate limit, with the vendor's own status, headers and body.
+    RateLimited,
+    /// An internal error of the vendor.
+    ServerError,
+    /// Down for maintenance.
+    Unavailable,
+}
+
+/// A stand-in: state plus behaviour, written from the vendor's public documentation.
+pub trait Vendor: Send {
+    /// The name on the command line and in URLs, such as `hubspot`.
+    fn name(&self) -> &'static str;
+    /// Answers one request. `now` is handed in so that index lag and expiry follow the server's clock.
+    fn handle(&mut self, request: &Request, now: Timestamp) -> Response;
+    /// How this vendor words a refusal.
+    fn refuse(&self, refusal: Refusal) -> Response;
+    /// All records by object, for `GET /_sandbox/records`: `{"Contact":[{...}], ...}`.
+    fn records(&self) -> Value;
+    /// Adds records in the shape of [`Vendor::records`]; ids are made where missing.
+    ///
+    /// Errors: a sentence naming the object or field that is not understood.
+    fn load(&mut self, records: &Value) -> Result<(), String>;
+    /// Changes settings such as `index_lag_ms`; unknown names are an error.
+    fn configure(&mut self, settings: &Value) -> Result<(), String>;
+    /// Empties the stand-in: as it was when it started.
+    fn reset(&mut self);
+    /// Makes all access tokens invalid; refresh still works.
+    fn expire_tokens(&mut self);
+    /// Makes refresh tokens (and access tokens) invalid until `reset`.
+    fn revoke_tokens(&mut self);
+}
