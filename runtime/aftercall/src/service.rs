@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use aftercall_config::call::CallOutcome;
 use aftercall_config::project::{Project, Source};
@@ -9,10 +10,11 @@ use aftercall_config::source::Files;
 use aftercall_plan::matching::Identity;
 use aftercall_plan::plan::pipeline_for;
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use crate::connect::{Connections, Http, MemoryTokens, resolve_secret};
 use crate::intake::lane_key;
-use crate::journal::{Journal, SqliteJournal, SqliteOptions};
+use crate::journal::{CallStatus, Journal, SqliteJournal, SqliteOptions};
 use crate::work::{Versions, Worker};
 
 /// A project that runs.
@@ -43,6 +45,28 @@ impl Service {
         let owner = format!("pid {}", std::process::id());
         let worker = Worker::new(journal.clone(), connections.clone(), versions, Arc::new(Timestamp::now), owner);
         Ok(Self { project, journal, connections, worker: Arc::new(worker), root: root.to_owned() })
+    }
+
+    /// Works until nothing waits any more, at most for so long. Calls that have to be tried again later are waited for.
+    ///
+    /// Errors: those of the journal.
+    pub async fn settle(&self, patience: Duration, stop: &CancellationToken) -> anyhow::Result<()> {
+        let end = tokio::time::Instant::now() + patience;
+        let over = stop.child_token();
+        let task = {
+            let (worker, over) = (self.worker.clone(), over.clone());
+            tokio::spawn(async move { worker.run(&over, false).await })
+        };
+        loop {
+            let waiting = self.journal.counts().await?.calls.get(&CallStatus::Waiting).copied().unwrap_or(0);
+            if waiting == 0 || tokio::time::Instant::now() >= end || stop.is_cancelled() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        over.cancel();
+        task.await?;
+        Ok(())
     }
 
     /// The secrets of a source, the newest first; see [`crate::intake::Secrets`].

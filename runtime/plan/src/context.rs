@@ -31,6 +31,8 @@ pub struct Context {
     pub written: BTreeMap<String, BTreeMap<String, Written>>,
     /// Records that an earlier revision of this same call has made already: write id → record id.
     pub own: BTreeMap<String, String>,
+    /// Those records as they stand now, where they were read. Of the others, what we wrote last is taken for what stands there.
+    pub own_records: Vec<Record>,
     /// What a person answered in a review of this call; it outweighs all evidence.
     pub answered: Option<Answered>,
     /// How often a person asked for this call to be written as new records. It goes into the markers.

@@ -72,11 +72,21 @@ pub fn diff(a: &Plan, b: &Plan) -> Vec<Change> {
     for new in &b.writes {
         match a.writes.iter().find(|old| old.id == new.id) {
             Some(old) => write(old, new, &mut changes),
-            None => changes.push(Change { write: Some(new.id.clone()), what: What::Write, old: None, new: Some(Side::words(op(new), Some(&new.origin))) }),
+            None => changes.push(Change {
+                write: Some(new.id.clone()),
+                what: What::Write,
+                old: None,
+                new: Some(Side::words(op(new), Some(&new.origin))),
+            }),
         }
     }
     for old in a.writes.iter().filter(|old| !b.writes.iter().any(|new| new.id == old.id)) {
-        changes.push(Change { write: Some(old.id.clone()), what: What::Write, old: Some(Side::words(op(old), Some(&old.origin))), new: None });
+        changes.push(Change {
+            write: Some(old.id.clone()),
+            what: What::Write,
+            old: Some(Side::words(op(old), Some(&old.origin))),
+            new: None,
+        });
     }
     changes
 }
@@ -150,4 +160,99 @@ fn link(link: &Link) -> Side {
         LinkTo::Write(write) => format!("the record of `{write}`"),
     };
     Side::words(words, Some(&link.origin))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{call, context, now, person, planned, project, with};
+
+    /// A difference in a line: write, what, old, new.
+    fn line(change: &Change) -> String {
+        let side = |side: &Option<Side>| match side {
+            None => "-".to_owned(),
+            Some(side) => {
+                let value = side
+                    .value
+                    .as_ref()
+                    .map_or_else(|| "nothing".to_owned(), |value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+                side.verdict.map_or(value.clone(), |verdict| format!("{verdict:?} {value}"))
+            }
+        };
+        format!("{} {:?}: {} > {}", change.write.as_deref().unwrap_or("plan"), change.what, side(&change.old), side(&change.new))
+    }
+
+    #[track_caller]
+    fn check(a: &Plan, b: &Plan, expected: &[&str]) {
+        assert_eq!(diff(a, b).iter().map(line).collect::<Vec<_>>(), expected);
+        assert_eq!(diff(a, a), []);
+        // The way back has as many steps.
+        assert_eq!(diff(b, a).len(), expected.len());
+    }
+
+    fn ann() -> crate::context::Context {
+        context(vec![person("p1", json!({"FirstName": "Ann", "Email": "ann@example.com"}))])
+    }
+
+    #[test]
+    fn two_revisions() {
+        let old = planned(project(), &call(), &ann());
+        let new = with(&[
+            ("mappings/crm/contact.toml", "LastOutcome = \"{{outcome}}\"", "Source = \"phone\""),
+            ("mappings/crm/call.toml", "max_chars = 60", "max_chars = 20"),
+            ("pipelines/front-desk.toml", "when = \"has(follow_up)\"", "when = \"has(captured.never)\""),
+            ("pipelines/front-desk.toml", "id = \"appointment\"", "id = \"visit\""),
+        ]);
+        let changed = diff(&old, &planned(&new, &call(), &ann()));
+        assert_eq!(
+            changed.iter().map(line).collect::<Vec<_>>(),
+            [
+                "contact Field(\"Source\"): - > Write phone",
+                "contact Field(\"LastOutcome\"): Write booked > -",
+                "call Field(\"Body\"): Write Wants a cleaning, and asked about whitening. > Write Wants a cleaning…",
+                "follow_up Op: create crm/task > skipped crm/task",
+                "follow_up Field(\"Subject\"): Write Send the price list > -",
+                "follow_up Field(\"OwnerId\"): Write u-ana > -",
+                "follow_up Field(\"Due\"): Write 2026-11-24T14:00:00-06:00 > -",
+                "follow_up Field(\"DueDate\"): Write 2026-11-24 > -",
+                "follow_up Field(\"Priority\"): Write 2 > -",
+                "follow_up Link(\"contact\"): p1 > -",
+                "visit Write: - > create calendar/event",
+                "appointment Write: create calendar/event > -",
+            ]
+        );
+        let origin = |side: &Option<Side>| side.as_ref().and_then(|side| side.origin.as_ref()).map(ToString::to_string);
+        assert_eq!(origin(&changed[0].new).as_deref(), Some("mappings/crm/contact.toml:12"));
+        assert_eq!(origin(&changed[2].old).as_deref(), Some("mappings/crm/call.toml:7"));
+    }
+
+    #[test]
+    fn who_called() {
+        let (new, known) = (planned(project(), &call(), &context(vec![])), planned(project(), &call(), &ann()));
+        check(
+            &new,
+            &known,
+            &[
+                "plan Match: new > matched p1",
+                "contact Op: create crm/contact > update p1 crm/contact",
+                "contact Field(\"FirstName\"): Write Ann > Same Ann",
+                "contact Field(\"Email\"): Write ann@example.com > Same ann@example.com",
+                "call Link(\"contact\"): the record of `contact` > p1",
+                "follow_up Link(\"contact\"): the record of `contact` > p1",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_makes_no_difference() {
+        // A line further down, and a minute later.
+        let moved = with(&[("mappings/crm/contact.toml", "object = \"contact\"", "object = \"contact\"\n# The caller's own record.")]);
+        let old = planned(project(), &call(), &ann());
+        let mut new = planned(&moved, &call(), &ann());
+        assert_ne!(old.writes[0].fields[0].origin, new.writes[0].fields[0].origin);
+        new.at = now().checked_add(jiff::SignedDuration::from_mins(1)).unwrap_or_default();
+        check(&old, &new, &[]);
+    }
 }

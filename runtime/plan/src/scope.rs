@@ -222,3 +222,86 @@ pub fn with_route(data: &Value, routed: Option<&Routed>) -> Value {
     }
     data
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{call, context, front_desk, person, project, record};
+
+    /// The value at a path of the scope of a call.
+    fn at(call: &CallOutcome, pointer: &str) -> Value {
+        Value::Object(of_call(project(), call)).pointer(pointer).cloned().unwrap_or(Value::Null)
+    }
+
+    #[track_caller]
+    fn check(pointer: &str, expected: Value) {
+        assert_eq!(at(&call(), pointer), expected, "{pointer}");
+    }
+
+    #[test]
+    fn a_call() {
+        check("/call/key", json!("json:c1"));
+        check("/call/id", json!("c1"));
+        check("/call/direction", json!("inbound"));
+        check("/call/duration_s", json!(253));
+        check("/call/ended_at", json!(null));
+        check("/outcome", json!("booked"));
+        check("/captured/language", json!("English"));
+        check("/caller/phone", json!("+13125550142"));
+        check("/caller/national", json!("3125550142"));
+        check("/caller/email", json!("ann@example.com"));
+        check("/caller/first_name", json!("Ann"));
+        check("/caller/last_name", json!("Lee"));
+        check("/project", json!({"name": "acme-dental", "timezone": "America/Chicago"}));
+    }
+
+    #[test]
+    fn numbers_that_are_none() {
+        let with = |phone: &str| {
+            let mut call = call();
+            call.caller.phone = Some(phone.to_owned());
+            at(&call, "/caller/phone")
+        };
+        assert_eq!(with("anonymous"), json!(null));
+        assert_eq!(with("extension 12"), json!("extension 12"));
+    }
+
+    #[test]
+    fn the_end_of_an_appointment() {
+        let end = |start: &str, end: Option<&str>| {
+            let mut call = call();
+            call.appointment =
+                Some(aftercall_config::call::Appointment { start: start.to_owned(), end: end.map(str::to_owned), ..Default::default() });
+            at(&call, "/appointment/end")
+        };
+        assert_eq!(end("2026-11-30T09:00:00-06:00", None), json!("2026-11-30T09:30:00-06:00"));
+        assert_eq!(end("2026-11-30T09:00:00-06:00", Some("2026-11-30T11:00:00-06:00")), json!("2026-11-30T11:00:00-06:00"));
+        assert_eq!(end("2026-11-30T15:00:00Z", None), json!("2026-11-30T15:30:00Z"));
+        assert_eq!(end("2026-11-30T09:45:00", None), json!("2026-11-30T10:15:00"));
+        assert_eq!(end("tomorrow", None), json!(null));
+    }
+
+    #[test]
+    fn what_was_read() {
+        let mut read = context(vec![]);
+        let deal = record("deal", "d1", json!({"Name": "Whitening", "Stage": "New"}));
+        read.lists.insert("open_deals".to_owned(), vec![deal.clone(), deal]);
+        let contact =
+            person("p1", json!({"FirstName": "Ann", "LastName": "Lee", "MobilePhone": "312-555-0142", "OwnerId": "u-cy", "X": 1}));
+        let decision = crate::matching::decide(project(), front_desk(project()), &call(), &read);
+        let mut data = of_call(project(), &call());
+        add_match(&mut data, front_desk(project()), &read, &decision, Some(&contact), false);
+        let expected = json!({
+            "id": "p1", "phone": "312-555-0142", "first_name": "Ann", "last_name": "Lee", "owner": "u-cy",
+            "url": "https://crm.example/contacts/p1", "name": "Ann Lee", "fields": contact.fields, "is_new": false,
+        });
+        assert_eq!(data["contact"], expected);
+        let deal = json!({"id": "d1", "name": "Whitening", "stage": "New", "fields": {"Name": "Whitening", "Stage": "New"}});
+        assert_eq!(data["context"], json!({ "open_deals": [deal] }));
+        assert_eq!(data["match"]["verdict"], json!("new"));
+        add_match(&mut data, front_desk(project()), &read, &decision, None, true);
+        assert_eq!((&data["contact"], &data["context"]), (&json!({"is_new": true}), &json!({})));
+    }
+}

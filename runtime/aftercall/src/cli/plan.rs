@@ -79,8 +79,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
                     plans.push((plan, counts));
                 }
                 Err(error) => {
-                    say(&format!("{} {}:{}: {error}\n", talk::red("error:"), call.source, call.id));
-                    errors.push((*line, error.to_string()));
+                    say(&format!("{} {}:{}: {}\n", talk::red("error:"), call.source, call.id, error.said()));
+                    errors.push((*line, error.said()));
                 }
             }
         }

@@ -114,7 +114,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         working.1.cancel();
         working.0.await?;
         if !patience.is_zero() && !stop.is_cancelled() {
-            wait_for_rest(&service, patience, &stop).await?;
+            service.settle(patience, &stop).await?;
         }
         bar.finish_and_clear();
         if let Err(error) = read
@@ -142,24 +142,6 @@ async fn accept(service: &Service, batch: Vec<Arrival>, tally: &mut Tally) -> an
             Accepted::Kept => tally.ignored += 1,
         }
     }
-    Ok(())
-}
-
-async fn wait_for_rest(service: &Service, patience: Duration, stop: &CancellationToken) -> anyhow::Result<()> {
-    let end = tokio::time::Instant::now() + patience;
-    let over = stop.child_token();
-    let ends = over.clone();
-    let worker = service.worker.clone();
-    let task = tokio::spawn(async move { worker.run(&over, false).await });
-    loop {
-        let waiting = service.journal.counts().await?.calls.get(&CallStatus::Waiting).copied().unwrap_or(0);
-        if waiting == 0 || tokio::time::Instant::now() >= end || stop.is_cancelled() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    ends.cancel();
-    task.await?;
     Ok(())
 }
 

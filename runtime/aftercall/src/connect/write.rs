@@ -254,12 +254,14 @@ impl Writer {
         // The create was refused for certain; only whether an earlier one landed is open, and that is for the next try.
         let Some(body) = read? else { return Err(failure) };
         if own_id {
+            // No `existing_id` in either case: the record that has our id is nobody to write to.
             if !proven(identity.proof.as_deref(), &body, marker) {
-                return Err(Failure { existing_id: Some(id.clone()), ..failure });
+                let message = format!("the id `{id}` is taken by a record that is not ours");
+                return Err(Failure { existing_id: None, message, ..failure });
             }
             if given_back(part.object, &body) {
-                let message = "the entry is there, but it was cancelled or withdrawn, and its id cannot be used again";
-                return Err(Failure { existing_id: Some(id.clone()), message: message.to_owned(), ..failure });
+                let message = format!("`{id}` is there, but it was cancelled or withdrawn, and its id cannot be used again");
+                return Err(Failure { existing_id: None, message, ..failure });
             }
             return Ok(ours(body));
         }

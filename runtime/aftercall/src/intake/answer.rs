@@ -59,7 +59,9 @@ pub(super) fn unverified() -> Response {
 pub(super) fn no_body(why: NoBody) -> Response {
     match why {
         NoBody::TooLarge => refusal(StatusCode::PAYLOAD_TOO_LARGE, format!("at most {} MiB are taken", LARGEST / 1024 / 1024)),
-        NoBody::Unfinished => refusal(StatusCode::REQUEST_TIMEOUT, format!("the body did not arrive within {} seconds", PATIENCE.as_secs())),
+        NoBody::Unfinished => {
+            refusal(StatusCode::REQUEST_TIMEOUT, format!("the body did not arrive within {} seconds", PATIENCE.as_secs()))
+        }
         NoBody::Crowded => later("too much is coming in at once"),
     }
 }

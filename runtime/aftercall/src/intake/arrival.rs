@@ -44,32 +44,50 @@ pub enum Verdict {
 
 /// Reads, maps and names a delivery.
 ///
-/// `lane_keys` gives a caller's identities as opaque keys, see [`key::lane_keys`]. A payload that was kept before and is
+/// `lane_keys` gives a caller's identities as opaque keys, each from [`key::lane_key`]. A payload that was kept before and is
 /// looked at again keeps its key: put the stored one into the arrival.
 pub fn take(project: &Project, source: &Source, body: Vec<u8>, now: Timestamp, lane_keys: &dyn Fn(&CallOutcome) -> Vec<String>) -> Taken {
-    let mapped = match serde_json::from_slice::<Value>(&body) {
-        Err(error) => Mapped::Unrecognised { reason: not_json(&body, &error) },
-        // Mapping is total; should it fall over a fault of ours after all, the payload is kept rather than lost.
-        Ok(payload) => catch_unwind(AssertUnwindSafe(|| map(source, &payload, &project.timezone)))
-            .unwrap_or_else(|_| Mapped::Unrecognised { reason: "mapping this payload failed inside aftercall: please report it".to_owned() }),
+    match serde_json::from_slice::<Value>(&body) {
+        Ok(payload) => take_payload(project, source, body, &payload, now, lane_keys),
+        Err(error) => unrecognised(source, not_json(&body, &error), body, now),
+    }
+}
+
+/// The same for bytes that were parsed already: `payload` is what `body` says.
+pub fn take_payload(
+    project: &Project,
+    source: &Source,
+    body: Vec<u8>,
+    payload: &Value,
+    now: Timestamp,
+    lane_keys: &dyn Fn(&CallOutcome) -> Vec<String>,
+) -> Taken {
+    // Mapping is total; should it fall over a fault of ours after all, the payload is kept rather than lost.
+    let Ok(mapped) = catch_unwind(AssertUnwindSafe(|| map(source, payload, &project.timezone))) else {
+        return unrecognised(source, "mapping this payload failed inside aftercall: please report it".to_owned(), body, now);
     };
-    let arrival = |event_key: String, kind: ArrivalKind, body: Vec<u8>| Arrival { source: source.name.clone(), event_key, body, received_at: now, kind };
     match mapped {
         Mapped::Call { outcome, provisional_wait_s, notes } => {
-            let id = key::call_id(&outcome);
             let event_key = key::event_key(&outcome, provisional_wait_s.is_some());
             let call = call(project, &outcome, provisional_wait_s, now, lane_keys);
-            Taken { arrival: arrival(event_key, ArrivalKind::Call(call), body), verdict: Verdict::Call { id, notes } }
+            let verdict = Verdict::Call { id: call.id.clone(), notes };
+            Taken { arrival: arrival(source, event_key, ArrivalKind::Call(call), body, now), verdict }
         }
         Mapped::Ignore { rule } => {
             let kind = ArrivalKind::Ignored { reason: rule };
-            Taken { arrival: arrival(key::body_key(&body), kind, body), verdict: Verdict::Ignored }
+            Taken { arrival: arrival(source, key::body_key(&body), kind, body, now), verdict: Verdict::Ignored }
         }
-        Mapped::Unrecognised { reason } => {
-            let kind = ArrivalKind::Unrecognised { reason: reason.clone() };
-            Taken { arrival: arrival(key::body_key(&body), kind, body), verdict: Verdict::Unrecognised { reason } }
-        }
+        Mapped::Unrecognised { reason } => unrecognised(source, reason, body, now),
     }
+}
+
+fn arrival(source: &Source, event_key: String, kind: ArrivalKind, body: Vec<u8>, now: Timestamp) -> Arrival {
+    Arrival { source: source.name.clone(), event_key, body, received_at: now, kind }
+}
+
+fn unrecognised(source: &Source, reason: String, body: Vec<u8>, now: Timestamp) -> Taken {
+    let kind = ArrivalKind::Unrecognised { reason: reason.clone() };
+    Taken { arrival: arrival(source, key::body_key(&body), kind, body, now), verdict: Verdict::Unrecognised { reason } }
 }
 
 /// The call as the journal queues it.

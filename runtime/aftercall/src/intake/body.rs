@@ -40,12 +40,12 @@ pub(super) struct Held<'a> {
     _share: tokio::sync::SemaphorePermit<'a>,
 }
 
-/// Reads a body to its end. `announced` is its `Content-Length`.
-pub(super) async fn read(body: Body, announced: Option<usize>, budget: &Semaphore) -> Result<Held<'_>, NoBody> {
+/// Reads a body to its end, for as long as `patience` lasts. `announced` is its `Content-Length`.
+pub(super) async fn read(body: Body, announced: Option<usize>, budget: &Semaphore, patience: Duration) -> Result<Held<'_>, NoBody> {
     if announced.is_some_and(|n| n > LARGEST) {
         return Err(NoBody::TooLarge);
     }
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let deadline = tokio::time::Instant::now() + patience;
     let share = |pages: u32| async move {
         match tokio::time::timeout_at(deadline, budget.acquire_many(pages)).await {
             Ok(Ok(permit)) => Ok(permit),
@@ -71,5 +71,43 @@ pub(super) async fn read(body: Body, announced: Option<usize>, budget: &Semaphor
             held.merge(share(u32::try_from(more).unwrap_or(u32::MAX)).await?);
         }
         bytes.extend_from_slice(&chunk);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Bytes;
+    use futures_util::stream;
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(20);
+
+    fn chunks(count: usize) -> Body {
+        Body::from_stream(stream::iter((0..count).map(|_| Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 1000])))))
+    }
+
+    #[tokio::test]
+    async fn a_body_holds_its_share_until_it_is_dropped() {
+        let budget = Semaphore::new(4);
+        let held = read(chunks(200), None, &budget, PATIENCE).await.expect("a body");
+        assert_eq!((held.bytes.len(), budget.available_permits()), (200_000, 0));
+        assert_eq!(read(chunks(1), None, &budget, SHORT).await.err(), Some(NoBody::Crowded));
+        drop(held);
+        assert_eq!(budget.available_permits(), 4);
+        // More than there is for all together: refused when patience is over, and everything given back.
+        assert_eq!(read(chunks(300), None, &budget, SHORT).await.err(), Some(NoBody::Crowded));
+        assert_eq!(budget.available_permits(), 4);
+    }
+
+    #[tokio::test]
+    async fn what_does_not_end_is_given_up() {
+        let budget = budget();
+        let slow = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+        assert_eq!(read(slow, None, &budget, SHORT).await.err(), Some(NoBody::Unfinished));
+        let broken = Body::from_stream(stream::iter([Ok(Bytes::from_static(b"{")), Err(std::io::Error::other("gone"))]));
+        assert_eq!(read(broken, None, &budget, PATIENCE).await.err(), Some(NoBody::Unfinished));
+        assert_eq!(read(chunks(9000), None, &budget, PATIENCE).await.err(), Some(NoBody::TooLarge));
+        assert_eq!(budget.available_permits(), PAGES);
     }
 }

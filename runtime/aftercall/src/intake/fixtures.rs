@@ -27,7 +27,9 @@ fn payloads(folder: &Path) -> Vec<(String, std::path::PathBuf)> {
 fn mapped(source: &Source, payload: &Value) -> Value {
     let zone = jiff::tz::TimeZone::get("America/Chicago").expect("bundled");
     match map(source, payload, &zone) {
-        Mapped::Call { outcome, provisional_wait_s, notes } => json!({"call": outcome, "provisional_wait_s": provisional_wait_s, "notes": notes}),
+        Mapped::Call { outcome, provisional_wait_s, notes } => {
+            json!({"call": outcome, "provisional_wait_s": provisional_wait_s, "notes": notes})
+        }
         Mapped::Ignore { rule } => json!({"ignored": rule}),
         Mapped::Unrecognised { reason } => json!({"unrecognised": reason}),
     }
@@ -73,8 +75,8 @@ fn every_signature_verifies_and_no_other_does() {
             let context = format!("{name}: {vector}");
             assert_eq!(verify(&decl, &[secret], headers, &body, now), Ok(()), "{context}");
             // A second secret is being rotated in.
-            assert_eq!(verify(&decl, &[b"another-secret", secret], headers, &body, now), Ok(()), "{context}");
-            assert!(matches!(verify(&decl, &[b"another-secret"], headers, &body, now), Err(Refusal::Mismatch)), "{context}");
+            assert_eq!(verify(&decl, &[b"YW5vdGhlcnNlY3JldA==", secret], headers, &body, now), Ok(()), "{context}");
+            assert!(matches!(verify(&decl, &[b"YW5vdGhlcnNlY3JldA=="], headers, &body, now), Err(Refusal::Mismatch)), "{context}");
             assert!(verify(&decl, &[secret], |_| None, &body, now).is_err(), "{context}");
             seen += 1;
             if vector["scheme"] == "token" {
@@ -92,4 +94,33 @@ fn every_signature_verifies_and_no_other_does() {
         }
     }
     assert!(seen >= 8, "only {seen} vectors");
+}
+
+#[test]
+fn the_calls_of_the_example_are_whole() {
+    let sources = shipped();
+    let calls = folder("examples/front-desk/calls");
+    let index = json_file(&calls.join("index.json"));
+    let index = index.as_array().expect("a list");
+    let mut callers: Vec<(String, Option<String>, Option<String>)> = Vec::new();
+    for entry in index {
+        let payload = json_file(&calls.join(entry["file"].as_str().expect("a file")));
+        let outcome = mapped(&sources[entry["source"].as_str().expect("a source")], &payload);
+        assert_eq!(outcome["notes"], json!([]), "{entry}");
+        assert_eq!(outcome["provisional_wait_s"], Value::Null, "{entry}");
+        for field in ["outcome", "summary", "started_at", "ended_at", "duration_s", "line", "transcript", "recording"] {
+            assert!(outcome["call"].get(field).is_some(), "{entry} lacks {field}");
+        }
+        let text = |at: &str| outcome["call"]["caller"][at].as_str().map(str::to_owned);
+        callers.push((entry["group"].as_str().expect("a group").to_owned(), text("phone"), text("email")));
+    }
+    let of = |group: &str| callers.iter().filter(|c| c.0 == group).collect::<Vec<_>>();
+    let (known, email, burst) = (of("known"), of("email"), of("burst"));
+    assert_eq!((known.len(), email.len(), burst.len()), (4, 3, 3));
+    for group in [&known, &burst] {
+        assert!(group[0].1.is_some() && group.iter().all(|c| c.1 == group[0].1), "one number: {group:?}");
+    }
+    assert_eq!(known.iter().filter(|c| c.2.is_some()).count(), 1, "one of them gives an address: {known:?}");
+    assert!(email.iter().all(|c| c.2.is_some()), "known by address: {email:?}");
+    assert_eq!(email.iter().filter(|c| c.1.is_none()).count(), 1, "one of them withholds the number: {email:?}");
 }

@@ -3,8 +3,7 @@
 //! Memory is one line. A line that cannot be read is given as such, with its number and the reason, and the next one follows.
 //! Files that people have instead are read as well: a JSON list of objects, and objects written over several lines.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead};
 
 use serde_json::Value;
 use serde_json::error::Category;
@@ -46,15 +45,6 @@ enum Shape {
     Spread,
     /// Nothing more comes.
     Over,
-}
-
-/// Opens a file, or standard input for `-`. Errors: the file cannot be opened.
-pub fn open(name: &str) -> io::Result<Lines<Box<dyn BufRead + Send>>> {
-    let input: Box<dyn BufRead + Send> = match name {
-        "-" => Box::new(BufReader::new(io::stdin())),
-        path => Box::new(BufReader::with_capacity(64 * 1024, File::open(path)?)),
-    };
-    Ok(Lines::new(input))
 }
 
 impl<R: BufRead> Lines<R> {
@@ -183,10 +173,8 @@ impl<R: BufRead> Lines<R> {
                     Some(b']') if list => {
                         self.bump(b']');
                         self.shape = Shape::Over;
-                        return Ok(match self.skip_space()? {
-                            Some(_) => Some(self.complaint("something follows the list; what follows was not read")),
-                            None => None,
-                        });
+                        let more = self.skip_space()?.is_some();
+                        return Ok(more.then(|| self.complaint("something follows the list; what follows was not read")));
                     }
                     None if list => {
                         self.shape = Shape::Over;
@@ -283,7 +271,9 @@ fn object(body: &[u8], on_one_line: bool) -> Result<Value, String> {
     match serde_json::from_slice(body) {
         Ok(value @ Value::Object(_)) => Ok(value),
         Ok(other) => Err(format!("this is {}, and not an object", word(&other))),
-        Err(_) if on_one_line && body.ends_with(b"},") => Err("a comma follows the object; one object per line stands by itself".to_owned()),
+        Err(_) if on_one_line && body.ends_with(b"},") => {
+            Err("a comma follows the object; one object per line stands by itself".to_owned())
+        }
         Err(error) if on_one_line && error.classify() == Category::Eof => {
             Err("the line ends inside an object; one object per line is meant, as `jq -c . FILE` writes it".to_owned())
         }
@@ -291,7 +281,11 @@ fn object(body: &[u8], on_one_line: bool) -> Result<Value, String> {
             // "expected value at line 1 column 5" without its end: what it says of place is relative to the object.
             let text = error.to_string();
             let what = text.split(" at line ").next().unwrap_or_default();
-            let place = if on_one_line { format!("column {}", error.column()) } else { format!("line {} of it, column {}", error.line(), error.column()) };
+            let place = if on_one_line {
+                format!("column {}", error.column())
+            } else {
+                format!("line {} of it, column {}", error.line(), error.column())
+            };
             Err(format!("this is no JSON: {what} ({place})"))
         }
     }
@@ -310,7 +304,7 @@ fn word(value: &Value) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::io::{BufReader, Read};
 
     use proptest::prelude::*;
     use serde_json::json;
@@ -357,7 +351,10 @@ mod tests {
     #[test]
     fn lists_and_objects_over_several_lines() {
         check("[{\"n\":1},{\"n\":[2,{}]}]", &[(1, "1"), (1, "[2,{}]")]);
-        check("[\n  {\n    \"n\": \"]}\"\n  },\n  5,\n  {\"n\": 2}\n]\n", &[(2, "\"]}\""), (5, "this is a number, and not an object"), (6, "2")]);
+        check(
+            "[\n  {\n    \"n\": \"]}\"\n  },\n  5,\n  {\"n\": 2}\n]\n",
+            &[(2, "\"]}\""), (5, "this is a number, and not an object"), (6, "2")],
+        );
         check("{\n \"n\": 1\n}\n{\n \"n\": 2\n}\n", &[(1, "1"), (4, "2")]);
         check("[]", &[]);
         check("[{\"n\":1}", &[(1, "1"), (1, "the list is not closed with `]`: is the file cut off?")]);

@@ -16,9 +16,9 @@ mod server;
 mod signature;
 mod typed;
 
-pub use arrival::{Taken, Verdict, take};
-pub use jsonl::{LONGEST_LINE, Line, Lines, open};
-pub use key::{body_key, call_id, digest, event_key, lane_key, lane_keys};
+pub use arrival::{Taken, Verdict, take, take_payload};
+pub use jsonl::{LONGEST_LINE, Line, Lines};
+pub use key::{body_key, call_id, digest, event_key, lane_key};
 pub use outcome::{Mapped, map};
 pub use server::{CurrentProject, Intake, LaneKeys, Now, Secrets};
 pub use signature::{Refusal, is_signed, verify};

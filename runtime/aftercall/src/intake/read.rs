@@ -147,7 +147,8 @@ pub(super) fn transcript(value: &Value) -> Option<String> {
         Value::Array(turns) => turns,
         _ => return None,
     };
-    let word = |turn: &Value, names: &[&str]| names.iter().find_map(|name| turn.get(name).filter(|v| v.is_string() && present(v)).map(text));
+    let word =
+        |turn: &Value, names: &[&str]| names.iter().find_map(|name| turn.get(name).filter(|v| v.is_string() && present(v)).map(text));
     let mut out = String::new();
     for turn in turns {
         let said = match turn {
@@ -170,7 +171,8 @@ pub(super) fn transcript(value: &Value) -> Option<String> {
 /// Text that people may be shown: control characters are dropped but for line breaks and tabs, and so are the characters
 /// that turn the direction of writing, with which what a caller said could be made to read as something else.
 pub(super) fn clean(text: &str) -> String {
-    let unwanted = |c: char| (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    let unwanted =
+        |c: char| (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     if text.contains(unwanted) { text.chars().filter(|c| !unwanted(*c)).collect() } else { text.to_owned() }
 }
 

@@ -37,7 +37,8 @@ pub type CurrentProject = Arc<dyn Fn() -> Arc<Project> + Send + Sync>;
 /// The secrets of a source that are valid now, the newest first. Errors: what cannot be read, naming the reference only.
 pub type Secrets = Arc<dyn Fn(&Source) -> Result<Vec<Vec<u8>>, String> + Send + Sync>;
 
-/// A caller's identities as opaque keys; see [`lane_keys`](super::lane_keys).
+/// A caller's identities as opaque keys, each from [`lane_key`](super::lane_key); none for what identifies nobody, such as a
+/// withheld number, which would put strangers into one lane.
 pub type LaneKeys = Arc<dyn Fn(&Project, &CallOutcome) -> Vec<String> + Send + Sync>;
 
 /// The time.
@@ -62,10 +63,7 @@ impl Intake {
 
     /// The routes, without a fallback, for merging with others.
     pub fn router(self) -> Router {
-        Router::new()
-            .route("/v1/calls/{source}", post(receive).fallback(wrong_method))
-            .route("/healthz", get(health))
-            .with_state(self)
+        Router::new().route("/v1/calls/{source}", post(receive).fallback(wrong_method)).route("/healthz", get(health)).with_state(self)
     }
 }
 
@@ -87,7 +85,7 @@ async fn receive(State(intake): State<Intake>, Path(name): Path<String>, request
     let (parts, stream) = request.into_parts();
     let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
     let budget = intake.budget.clone();
-    let mut held = match body::read(stream, announced, &budget).await {
+    let mut held = match body::read(stream, announced, &budget, body::PATIENCE).await {
         Ok(held) => held,
         Err(why) => {
             tracing::warn!(source = %name, ?why, "a payload was not read");
@@ -153,7 +151,9 @@ impl Intake {
         let Taken { arrival, verdict } = taken;
         match &verdict {
             Verdict::Call { notes, .. } if notes.is_empty() => {}
-            Verdict::Call { id, notes } => tracing::info!(source, call = %id, notes = notes.join("; "), "some values did not fit their fields"),
+            Verdict::Call { id, notes } => {
+                tracing::info!(source, call = %id, notes = notes.join("; "), "some values did not fit their fields")
+            }
             Verdict::Unrecognised { reason } => tracing::warn!(source, reason, "a payload was not understood; it is kept"),
             Verdict::Ignored => tracing::debug!(source, "a payload is not for us"),
         }
@@ -180,3 +180,7 @@ fn log_refusal(source: &Source, headers: &HeaderMap, refusal: &Refusal) {
     let names = names.take(20).collect::<Vec<_>>().join(", ");
     tracing::warn!(source = %source.name, %refusal, headers = %names, "a payload was refused");
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

@@ -245,3 +245,123 @@ fn hex(text: &str) -> Option<Vec<u8>> {
     }
     pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    // printf '1795195000.{"id":1}' | openssl dgst -sha256 -hmac lantern
+    const SIGNED: &str = "ced6154dcdee8f89f9c455760d5e5e49d54594969aab7b949b282d004326e264";
+    const BODY: &[u8] = br#"{"id":1}"#;
+
+    fn decl(more: Value) -> SignatureDecl {
+        let mut decl = json!({"scheme": "hmac_sha256", "header": "x-sig"});
+        decl.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        serde_json::from_value(decl).expect("a declaration")
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("in range")
+    }
+
+    #[track_caller]
+    fn check(decl: &SignatureDecl, secrets: &[&str], headers: &[(&str, &str)], expected: Result<(), &str>) {
+        let secrets: Vec<&[u8]> = secrets.iter().map(|s| s.as_bytes()).collect();
+        let lookup = |name: &str| headers.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
+        let found = verify(decl, &secrets, lookup, BODY, at(1_795_195_000)).map_err(|r| r.to_string());
+        assert_eq!(found, expected.map_err(str::to_owned));
+    }
+
+    fn in_parts() -> SignatureDecl {
+        decl(json!({"signature_key": "s", "timestamp_key": "t", "message": "{timestamp}.{body}"}))
+    }
+
+    const MISMATCH: Result<(), &str> = Err("the signature does not fit the body: another secret, or the body was changed on its way");
+
+    #[test]
+    fn one_of_several_signatures_or_secrets_is_enough() {
+        let good = format!("t=1795195000,s={SIGNED}");
+        check(&in_parts(), &["lantern"], &[("x-sig", &good)], Ok(()));
+        check(&in_parts(), &["new", "lantern"], &[("x-sig", &good)], Ok(()));
+        check(&in_parts(), &["new"], &[("x-sig", &good)], MISMATCH);
+        let several = format!(" s={}, t=1795195000 , s={}, other=1", "0".repeat(64), SIGNED.to_uppercase());
+        check(&in_parts(), &["lantern"], &[("x-sig", &several)], Ok(()));
+        // A cut signature is none, however right its beginning.
+        check(&in_parts(), &["lantern"], &[("x-sig", &format!("t=1795195000,s={}", &SIGNED[..32]))], MISMATCH);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let lacks = |what: &str| Err(format!("the header `x-sig` has no {what}"));
+        for (header, expected) in [
+            ("t=1795195000", lacks("signature in the declared form")),
+            ("t=1795195000,s=xyz", lacks("signature in the declared form")),
+            (&format!("s={SIGNED}"), lacks("timestamp")),
+            (&format!("t=soon,s={SIGNED}"), lacks("timestamp in seconds or milliseconds")),
+            (&format!("t=-1795195000,s={SIGNED}"), lacks("timestamp in seconds or milliseconds")),
+            (&format!("t=99999999999999999999,s={SIGNED}"), lacks("timestamp in seconds or milliseconds")),
+            ("  ", Err("the header `x-sig` is missing".to_owned())),
+        ] {
+            check(&in_parts(), &["lantern"], &[("x-sig", header)], expected.as_ref().copied().map_err(String::as_str));
+        }
+        check(&in_parts(), &["lantern"], &[], Err("the header `x-sig` is missing"));
+    }
+
+    #[test]
+    fn time_is_tolerated_both_ways_and_not_further() {
+        let header = format!("t=1795195000,s={SIGNED}");
+        let verdict = |now: i64| verify(&in_parts(), &[b"lantern"], |_| Some(header.as_str()), BODY, at(now));
+        for now in [1_795_194_700, 1_795_195_000, 1_795_195_300] {
+            assert_eq!(verdict(now), Ok(()));
+        }
+        assert_eq!(verdict(1_795_195_301), Err(Refusal::Stale { off_s: 301, ahead: false, tolerance_s: 300 }));
+        assert_eq!(verdict(1_795_194_699), Err(Refusal::Stale { off_s: 301, ahead: true, tolerance_s: 300 }));
+        assert!(matches!(verify(&in_parts(), &[b"lantern"], |_| Some(header.as_str()), BODY, Timestamp::MAX), Err(Refusal::Stale { .. })));
+        let far = format!("t={},s={SIGNED}", i64::MAX);
+        assert!(matches!(verify(&in_parts(), &[b"lantern"], |_| Some(far.as_str()), BODY, Timestamp::MIN), Err(Refusal::Stale { .. })));
+    }
+
+    #[test]
+    fn what_cannot_be_checked_is_our_own_trouble() {
+        let ours = |decl: &SignatureDecl, secrets: &[&[u8]]| verify(decl, secrets, |_| Some("00"), BODY, at(0)).expect_err("a refusal");
+        for refusal in [
+            ours(&decl(json!({})), &[]),
+            ours(&decl(json!({})), &[b""]),
+            ours(&decl(json!({"scheme": "token"})), &[b""]),
+            ours(&decl(json!({"secret_base64_prefix": "whsec_"})), &[b"whsec_"]),
+            ours(&decl(json!({"secret_base64_prefix": "whsec_"})), &[b"whsec_***"]),
+            ours(&decl(json!({"message": "{url}{body}"})), &[b"x"]),
+            ours(&decl(json!({"message": "{timestamp}{body}"})), &[b"x"]),
+            ours(&decl(json!({"message": "{id}{body}"})), &[b"x"]),
+        ] {
+            assert!(refusal.is_ours(), "{refusal}");
+        }
+        assert!(!ours(&decl(json!({})), &[b"x"]).is_ours());
+    }
+
+    #[test]
+    fn tokens() {
+        let bearer = decl(json!({"scheme": "token", "prefix": "Bearer "}));
+        check(&bearer, &["s3cret"], &[("x-sig", "bearer s3cret")], Ok(()));
+        check(&bearer, &["new", "s3cret"], &[("x-sig", "Bearer  s3cret ")], Ok(()));
+        check(&bearer, &["s3cret"], &[("x-sig", "Bearer s3cre")], MISMATCH);
+        check(&bearer, &["s3cret"], &[("x-sig", "s3cret")], Err("the header `x-sig` has no token with the declared prefix"));
+        check(&decl(json!({"scheme": "token"})), &["s3cret"], &[("x-sig", "s3cret")], Ok(()));
+        check(&decl(json!({"scheme": "token"})), &["s3cret"], &[("x-sig", "S3cret")], MISMATCH);
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_does_harm(header in ".{0,80}", number in any::<u64>(), prefix in proptest::option::of("[a-z ]{0,3}")) {
+            for mut decl in [in_parts(), decl(json!({"encoding": "base64"})), decl(json!({"scheme": "token"}))] {
+                decl.prefix.clone_from(&prefix);
+                for header in [header.clone(), format!("t={number},s={header}"), format!("{header}é")] {
+                    prop_assert!(verify(&decl, &[b"lantern"], |_| Some(header.as_str()), BODY, at(0)).is_err());
+                }
+            }
+        }
+    }
+}

@@ -43,7 +43,8 @@ pub(super) fn shipped() -> BTreeMap<String, Arc<Source>> {
             Some((path.file_name()?.to_string_lossy().into_owned(), text))
         })
         .collect();
-    let sources: Vec<(&str, &str, &str)> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str(), "secret = \"env:SECRET\"")).collect();
+    let sources: Vec<(&str, &str, &str)> =
+        texts.iter().map(|(name, text)| (name.as_str(), text.as_str(), "secret = \"env:SECRET\"")).collect();
     project(&sources).sources.into_iter().collect()
 }
 

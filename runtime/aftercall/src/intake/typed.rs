@@ -16,13 +16,28 @@ use super::read;
 /// Longest id that we take: ids of platforms have below 100 characters, and each of ours is a key in the journal.
 const LONGEST_ID: usize = 200;
 
-/// Fits a tree into a call outcome. `zone` is meant by times that name none.
+/// Deepest nesting of a captured value. An outcome is read again from the journal, and JSON readers stop at 128 levels.
+const DEEPEST: usize = 32;
+
+/// Notes that are passed on; there can be one per key of a payload.
+const MOST_NOTES: usize = 20;
+
+/// Fits a tree into a call outcome. `aside` is what could not be read on the way, by its name under `captured`; `zone` is meant
+/// by times that name none.
 ///
 /// Gives the outcome and notes on what did not fit. Errors: why it is not a call, as a sentence without its values.
-pub(super) fn outcome(tree: Map<String, Value>, source: &str, zone: &TimeZone) -> Result<(CallOutcome, Vec<String>), String> {
+pub(super) fn outcome(
+    tree: Map<String, Value>,
+    aside: Vec<(String, Value)>,
+    source: &str,
+    zone: &TimeZone,
+) -> Result<(CallOutcome, Vec<String>), String> {
     let mut from = Reader { tree, captured: IndexMap::new(), notes: Vec::new() };
     let id = from.id()?;
     from.collect_captured();
+    for (name, value) in aside {
+        from.keep(name, value);
+    }
     for (group, field) in [("appointment", "start"), ("recording", "url"), ("follow_up", "reason")] {
         from.unfold(group, field);
     }
@@ -63,6 +78,11 @@ pub(super) fn outcome(tree: Map<String, Value>, source: &str, zone: &TimeZone) -
     from.leftovers();
     outcome.captured = from.captured;
     complete(&mut outcome);
+    let more = from.notes.len().saturating_sub(MOST_NOTES);
+    if more > 0 {
+        from.notes.truncate(MOST_NOTES);
+        from.notes.push(format!("{more} more values did not fit"));
+    }
     Ok((outcome, from.notes))
 }
 
@@ -104,7 +124,11 @@ impl Reader {
     }
 
     fn keep(&mut self, name: String, value: Value) {
-        if let Some(value) = meaningful(value) {
+        let mut too_deep = false;
+        if let Some(value) = meaningful(value, 1, &mut too_deep) {
+            if too_deep {
+                self.notes.push(format!("`captured.{name}` is nested deeper than {DEEPEST} levels; what is deeper is left out"));
+            }
             self.captured.entry(name).or_insert(value);
         }
     }
@@ -266,7 +290,9 @@ impl Reader {
 
     fn tags(&mut self) -> Vec<String> {
         let tags: Vec<String> = match self.take("tags") {
-            Some(Value::Array(items)) if items.iter().all(|i| !i.is_object() && !i.is_array()) => items.iter().map(functions::text).collect(),
+            Some(Value::Array(items)) if items.iter().all(|i| !i.is_object() && !i.is_array()) => {
+                items.iter().map(functions::text).collect()
+            }
             Some(Value::String(text)) => text.split(',').map(str::to_owned).collect(),
             Some(value) => {
                 self.misfit("tags", value, "is no list of words");
@@ -284,7 +310,9 @@ impl Reader {
                 Value::Object(fields) if matches!(group.as_str(), "caller" | "appointment" | "follow_up" | "recording") => {
                     for (name, value) in fields.into_iter().filter(|(_, value)| read::says_something(value)) {
                         let path = format!("{group}.{}", read::clean(&name));
-                        let why = if group == "appointment" { "belongs to no appointment" } else { "is no field of a call outcome" };
+                        let known = matches!(name.as_str(), "start" | "end" | "timezone" | "service" | "location" | "notes");
+                        let why =
+                            if group == "appointment" && known { "belongs to no appointment" } else { "is no field of a call outcome" };
                         self.misfit(&path, value, why);
                     }
                 }
@@ -296,15 +324,20 @@ impl Reader {
 }
 
 /// A captured value without control characters; nothing where there is nothing in it.
-fn meaningful(value: Value) -> Option<Value> {
+fn meaningful(value: Value, level: usize, too_deep: &mut bool) -> Option<Value> {
     match value {
         Value::String(text) => Some(read::clean(text.trim())).filter(|t| !t.is_empty()).map(Value::String),
+        Value::Array(_) | Value::Object(_) if level > DEEPEST => {
+            *too_deep = true;
+            None
+        }
         Value::Array(items) => {
-            let items: Vec<Value> = items.into_iter().filter_map(meaningful).collect();
+            let items: Vec<Value> = items.into_iter().filter_map(|item| meaningful(item, level + 1, too_deep)).collect();
             (!items.is_empty()).then_some(Value::Array(items))
         }
         Value::Object(fields) => {
-            let fields: Map<String, Value> = fields.into_iter().filter_map(|(k, v)| Some((read::clean(&k), meaningful(v)?))).collect();
+            let fields = fields.into_iter().filter_map(|(k, v)| Some((read::clean(&k), meaningful(v, level + 1, too_deep)?)));
+            let fields: Map<String, Value> = fields.collect();
             (!fields.is_empty()).then_some(Value::Object(fields))
         }
         Value::Null => None,
@@ -321,7 +354,7 @@ mod tests {
     fn fit(tree: Value) -> Result<(Value, Vec<String>), String> {
         let Value::Object(tree) = tree else { panic!("an object") };
         let zone = TimeZone::get("America/Chicago").expect("bundled");
-        outcome(tree, "desk", &zone).map(|(outcome, notes)| (serde_json::to_value(outcome).expect("JSON"), notes))
+        outcome(tree, Vec::new(), "desk", &zone).map(|(outcome, notes)| (serde_json::to_value(outcome).expect("JSON"), notes))
     }
 
     /// Checks the fields that `expected` names.
@@ -394,13 +427,19 @@ mod tests {
             json!({"id": "1", "follow_up": {"due": "2026-11-24", "priority": "HIGH"}}),
             json!({"follow_up": {"due": "2026-11-24T23:59:59-06:00", "priority": "high"}}),
         );
-        check(json!({"id": "1", "follow_up": {"priority": "asap"}}), json!({"follow_up": null, "captured": {"follow_up_priority": "asap"}}));
+        check(
+            json!({"id": "1", "follow_up": {"priority": "asap"}}),
+            json!({"follow_up": null, "captured": {"follow_up_priority": "asap"}}),
+        );
     }
 
     #[test]
     fn lengths_and_ends_follow_from_each_other() {
         check(json!({"id": "1", "started_at": 1_795_194_131, "ended_at": "2026-11-20T17:06:24.500Z"}), json!({"duration_s": 253.5}));
-        check(json!({"id": "1", "started_at": "2026-11-20T11:02:11-06:00", "duration_s": 253}), json!({"ended_at": "2026-11-20T17:06:24Z"}));
+        check(
+            json!({"id": "1", "started_at": "2026-11-20T11:02:11-06:00", "duration_s": 253}),
+            json!({"ended_at": "2026-11-20T17:06:24Z"}),
+        );
         check(json!({"id": "1", "started_at": 1_795_194_131, "ended_at": 1_795_194_130}), json!({"duration_s": null}));
         check(json!({"id": "1", "started_at": 1_795_194_131, "duration_s": 1e300}), json!({"ended_at": null}));
         check(json!({"id": "1", "duration_s": -1}), json!({"duration_s": null, "captured": {"duration_s": -1}}));
@@ -421,5 +460,18 @@ mod tests {
             json!({"id": "1", "captured": {"a": "\u{202e}x\u{0}", "b": null, "c": {"d": ""}, "e": [null, 1], "f": {}}}),
             json!({"captured": {"a": "x", "e": [1]}}),
         );
+    }
+
+    #[test]
+    fn what_is_too_deep_or_too_much_is_cut() {
+        let deep = |levels: usize| (0..levels).fold(json!({"end": 1}), |inside, _| json!([{"a": 1}, inside]));
+        let (found, notes) = fit(json!({"id": "1", "captured": {"deep": deep(120), "flat": deep(30)}})).expect("a call");
+        assert_eq!(notes, ["`captured.deep` is nested deeper than 32 levels; what is deeper is left out"]);
+        assert_eq!(found["captured"]["flat"], deep(30));
+        let text = found.to_string();
+        assert!(serde_json::from_str::<CallOutcome>(&text).is_ok());
+        let caller: Map<String, Value> = (0..100).map(|n| (format!("x{n}"), json!(n))).collect();
+        let (_, notes) = fit(json!({"id": "1", "caller": caller})).expect("a call");
+        assert_eq!((notes.len(), notes[20].as_str()), (21, "80 more values did not fit"));
     }
 }

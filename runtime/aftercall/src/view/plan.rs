@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use aftercall_config::call::CallOutcome;
+use aftercall_config::decl::PolicyDecl;
 use aftercall_plan::model::{FieldChange, FieldVerdict, Op, Plan, Write};
 use aftercall_plan::plan::RequestCount;
 use serde_json::{Value, json};
@@ -20,7 +21,13 @@ pub fn text(plan: &Plan, call: &CallOutcome, requests: &[RequestCount], all: boo
     for write in &plan.writes {
         out.push_str(&write_text(write, all));
     }
+    let mut said: Vec<&str> = Vec::new();
     for note in &plan.notes {
+        // Two writes of one route say the same.
+        if said.contains(&note.text.as_str()) {
+            continue;
+        }
+        said.push(&note.text);
         let at = note.origin.as_ref().map(|o| format!("  {}", dim(&o.to_string()))).unwrap_or_default();
         let _ = writeln!(out, "  {} {}{at}", yellow("note"), note.text);
     }
@@ -29,6 +36,23 @@ pub fn text(plan: &Plan, call: &CallOutcome, requests: &[RequestCount], all: boo
         let _ = writeln!(out, "  {}", dim(&format!("requests: {}", parts.join(", "))));
     }
     out
+}
+
+/// A plan in a line: who, and what happens where.
+pub fn line(plan: &Plan, call: &CallOutcome, requests: &[RequestCount]) -> String {
+    let writes: Vec<String> = plan
+        .writes
+        .iter()
+        .filter_map(|w| match &w.op {
+            Op::Create { .. } => Some(green(&format!("+{}", w.id))),
+            Op::Update { .. } => Some(yellow(&format!("~{}", w.id))),
+            Op::Blocked { .. } => Some(red(&format!("!{}", w.id))),
+            Op::Nothing { .. } | Op::Skipped { .. } => None,
+        })
+        .collect();
+    let count: u32 = requests.iter().map(|r| r.reads + r.writes).sum();
+    let verdict = status(plan.decision.verdict.as_str());
+    format!("{}  {verdict}: {}  {}\n", heading(plan, call), writes.join(" "), dim(&many(count as usize, "request")))
 }
 
 fn heading(plan: &Plan, call: &CallOutcome) -> String {
@@ -72,7 +96,8 @@ fn write_text(write: &Write, all: bool) -> String {
     }
     let hidden = |verdict| write.fields.iter().filter(|f| f.verdict == verdict).count();
     let (same, absent) = (hidden(FieldVerdict::Same), hidden(FieldVerdict::Absent));
-    if !all && same + absent > 0 {
+    let never = write.fields.iter().filter(|f| f.verdict == FieldVerdict::Kept && f.policy == PolicyDecl::Never).count();
+    if !all && same + absent + never > 0 {
         let mut parts = Vec::new();
         if same > 0 {
             parts.push(format!("{same} there already"));
@@ -80,13 +105,21 @@ fn write_text(write: &Write, all: bool) -> String {
         if absent > 0 {
             parts.push(format!("{absent} not in this call"));
         }
+        if never > 0 {
+            parts.push(format!("{never} never touched once there"));
+        }
         let _ = writeln!(out, "      {}", dim(&parts.join(", ")));
     }
     out
 }
 
+/// What changes, and what would have changed but for a policy that looked at the value. `never` looks at nothing.
 fn shown(field: &FieldChange) -> bool {
-    !matches!(field.verdict, FieldVerdict::Same | FieldVerdict::Absent)
+    match field.verdict {
+        FieldVerdict::Same | FieldVerdict::Absent => false,
+        FieldVerdict::Kept => field.policy != PolicyDecl::Never,
+        FieldVerdict::Write | FieldVerdict::Conflict => true,
+    }
 }
 
 fn field_text(field: &FieldChange, width: usize) -> String {

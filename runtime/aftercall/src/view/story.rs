@@ -53,6 +53,28 @@ pub fn text(story: &Story) -> String {
     out
 }
 
+/// A story in a few lines: who called, why that record, what was written, with links.
+pub fn short(story: &Story) -> String {
+    let mut out = String::new();
+    let call = &story.call;
+    let outcome: Option<CallOutcome> = call.outcome.as_ref().and_then(|o| o.read().ok());
+    let tag = outcome.as_ref().and_then(|o| o.outcome.clone()).unwrap_or_default();
+    let _ = writeln!(out, "{}  {}  {tag}", bold(&call.id), status(call.status.word()));
+    if let Some(decision) = story.plans.last().and_then(|p| p.decision.read::<MatchDecision>().ok()) {
+        let _ = writeln!(out, "  {}: {}", status(decision.verdict.as_str()), decision.because);
+    }
+    for write in story.writes.iter().filter(|w| w.op == "create" || w.op == "update") {
+        let record = write.record_url.as_deref().or(write.record_id.as_deref()).unwrap_or_default();
+        let attempts = if write.attempt > 1 { format!(" ({} attempts)", write.attempt) } else { String::new() };
+        let _ = writeln!(out, "  {}  {} {} {}{attempts}", pad(&format!("{}/{}", write.connection, write.write), 22), status(write.state.word()), write.op, dim(record));
+    }
+    let retries = story.events.iter().filter(|e| e.kind == "read_failed" || e.kind == "attempt_failed").count();
+    if retries > 0 {
+        let _ = writeln!(out, "  {}", dim(&format!("{} before the CRM took it", many(retries, "try"))));
+    }
+    out
+}
+
 fn outcome_text(out: &mut String, call: &CallOutcome) {
     let caller = [&call.caller.name, &call.caller.phone, &call.caller.email].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
     let caller = if caller.is_empty() { "unknown caller".to_owned() } else { caller };

@@ -51,6 +51,14 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// The sentence for a person at the keyboard, with what the system said. Not for logs: a system may repeat what a caller said.
+    pub fn said(&self) -> String {
+        match self {
+            Self::System { connection, failure } => format!("{connection} cannot be read: {failure}: {}", failure.message),
+            Self::Journal(error) => error.to_string(),
+        }
+    }
+
     fn of(connection: &Connection) -> impl Fn(Failure) -> Self + '_ {
         |failure| Self::System { connection: connection.id.clone(), failure }
     }

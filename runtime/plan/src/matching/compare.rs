@@ -34,9 +34,16 @@ impl Compared {
 ///
 /// Numbers are normalised in `region`; every field of the roles `phone` and `email` counts. `known` is what the lane
 /// knows of this very record: the fields that an earlier call wrote are looked at beside those that the search
-/// returned, since a search may lag behind. Where they agree with the caller the record leads by `margin`, for it is
-/// this caller's own; where the search returned a known record in which nothing agrees, it counts with `accept`.
-pub fn compare(rules: &MatchDecl, region: &str, caller: &Identity, object: Option<&Object>, record: &Record, known: Option<&KnownContact>) -> Compared {
+/// returned, since a search may lag behind. Where they agree with the caller the record leads by `margin`, for it was
+/// made or completed for this very caller. Being known adds nothing else: a number may have passed to somebody new.
+pub fn compare(
+    rules: &MatchDecl,
+    region: &str,
+    caller: &Identity,
+    object: Option<&Object>,
+    record: &Record,
+    known: Option<&KnownContact>,
+) -> Compared {
     let mut compared = Compared {
         scored: Scored { id: record.id.clone(), name: record::title(object, record), bits: 0.0, evidence: Vec::new() },
         phones: Vec::new(),
@@ -66,14 +73,9 @@ pub fn compare(rules: &MatchDecl, region: &str, caller: &Identity, object: Optio
         }
     }
     if let Some(known) = known {
-        let own = |role| values(object, &[&known.fields], role, |t| Some(t.to_owned())).iter().any(|value| agrees(rules, region, caller, value));
-        let bits = if own("phone") || own("email") {
-            rules.decide.margin
-        } else if compared.phones.is_empty() && compared.emails.is_empty() {
-            rules.decide.accept
-        } else {
-            0.0
-        };
+        let own =
+            |role| values(object, &[&known.fields], role, |t| Some(t.to_owned())).iter().any(|value| agrees(rules, region, caller, value));
+        let bits = if own("phone") || own("email") { rules.decide.margin } else { 0.0 };
         compared.scored.evidence.push(Evidence {
             on: "lane".to_owned(),
             caller: Some(known.call.clone()),

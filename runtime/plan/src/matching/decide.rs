@@ -127,6 +127,10 @@ fn verdict(pipeline: &Pipeline, identity: &Identity, context: &Context, all: &[C
     if considered.len() > 1 {
         return (Verdict::Ambiguous, several(considered, best));
     }
+    if agreed(best).is_empty() {
+        let missing = join(&values(identity), "or");
+        return (Verdict::Ambiguous, format!("{}, but that record does not have {missing}", belongs(best)));
+    }
     if best.scored.bits > 0.0 {
         let against = disagreement(best).unwrap_or_else(|| "that alone is not enough".to_owned());
         return (Verdict::Ambiguous, format!("{}, but {against}", belongs(best)));
@@ -189,7 +193,8 @@ fn disagreement(one: &Compared) -> Option<String> {
 
 fn question(call: &CallOutcome, identity: &Identity, considered: &[&Compared], because: &str) -> String {
     let name = call.caller.name.clone().or_else(|| call.caller.first_name.clone());
-    let caller: Vec<String> = name.into_iter().chain(identity.phones.iter().map(|p| p.e164.clone())).chain(identity.emails.clone()).collect();
+    let caller: Vec<String> =
+        name.into_iter().chain(identity.phones.iter().map(|p| p.e164.clone())).chain(identity.emails.clone()).collect();
     let caller = caller.join(", ");
     if considered.is_empty() {
         return format!("Does the caller ({caller}) have a record already? {}.", capitalised(because));
@@ -202,7 +207,6 @@ fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + chars.as_str())
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -225,7 +229,14 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(project: &Project, call: &CallOutcome, context: &Context, verdict: Verdict, contact: Option<&str>, because: &str) -> MatchDecision {
+    fn check(
+        project: &Project,
+        call: &CallOutcome,
+        context: &Context,
+        verdict: Verdict,
+        contact: Option<&str>,
+        because: &str,
+    ) -> MatchDecision {
         let decision = decide(project, front_desk(project), call, context);
         assert_eq!((decision.verdict, decision.contact.as_deref(), decision.because.as_str()), (verdict, contact, because));
         let mut turned = context.clone();
@@ -312,7 +323,14 @@ mod tests {
         let decision = check(project(), &by_number, &behind, Verdict::Matched, Some("p9"), because);
         assert!(decision.candidates[0].evidence.iter().any(|line| line.level == "known" && line.caller.as_deref() == Some("json:c0")));
         let incomplete = Context { incomplete: Some("lags".to_owned()), ..behind };
-        check(project(), &by_number, &incomplete, Verdict::Matched, Some("p9"), &format!("{because}, though the search may be incomplete (lags)"));
+        check(
+            project(),
+            &by_number,
+            &incomplete,
+            Verdict::Matched,
+            Some("p9"),
+            &format!("{because}, though the search may be incomplete (lags)"),
+        );
         // Two others share the number, but this record was made for this caller: no third one.
         let three = vec![one("p1", "Bob Lee", NUMBER, ""), one("p2", "Linda Lee", NUMBER, ""), one("p9", "Ann Lee", NUMBER, "")];
         let because = "the number +13125550142 belongs to Ann Lee (p9), and Bob Lee (p1) fits less well";
@@ -323,10 +341,24 @@ mod tests {
         check(project(), &by_number, &Context { known: known("p1", json!({})), ..context(two) }, Verdict::Ambiguous, None, because);
         // Known, but neither found nor agreeing: it may be gone.
         let because = "nobody has the number +13125550142";
-        check(project(), &by_number, &Context { known: known("p1", json!({"Phone": "312 555 0199"})), ..context(vec![]) }, Verdict::New, None, because);
-        // Found by a field that is no number to us, and known.
-        let because = "an earlier call of this caller went to Bob Lee (p1), and no other record fits";
-        check(project(), &by_number, &Context { known: known("p1", json!({})), ..context(vec![one("p1", "Bob Lee", "", "")]) }, Verdict::Matched, Some("p1"), because);
+        check(
+            project(),
+            &by_number,
+            &Context { known: known("p1", json!({"Phone": "312 555 0199"})), ..context(vec![]) },
+            Verdict::New,
+            None,
+            because,
+        );
+        // Found, and known, but nothing agrees any more: the number may have passed to somebody new.
+        let because = "an earlier call of this caller went to Bob Lee (p1), but that record does not have the number +13125550142";
+        check(
+            project(),
+            &by_number,
+            &Context { known: known("p1", json!({})), ..context(vec![one("p1", "Bob Lee", "", "")]) },
+            Verdict::Ambiguous,
+            None,
+            because,
+        );
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub(super) fn phone(values: &ValuesDecl, region: &str, text: &str) -> Option<Pho
         let pattern = pattern.trim_start_matches('+');
         normalise::wildcard(pattern, whole) || normalise::wildcard(pattern, &phone.national)
     };
-    let withheld = values.withheld.iter().any(|word| *word == phone.e164);
+    let withheld = values.withheld.contains(&phone.e164);
     (!withheld && !values.generic_phones.iter().any(nobody)).then_some(phone)
 }
 

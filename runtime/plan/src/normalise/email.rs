@@ -64,8 +64,21 @@ mod tests {
     #[test]
     fn none() {
         for text in [
-            "", "none", "n/a", "ann", "ann@", "@example.com", "ann@example", "ann lee@example.com", "a@b@example.com", "ann@exa mple.com",
-            "ann..lee@example.com", "ann@-example.com", "ann@10.0.0.1", "ann at example dot com", "mailto:",
+            "",
+            "none",
+            "n/a",
+            "ann",
+            "ann@",
+            "@example.com",
+            "ann@example",
+            "ann lee@example.com",
+            "a@b@example.com",
+            "ann@exa mple.com",
+            "ann..lee@example.com",
+            "ann@-example.com",
+            "ann@10.0.0.1",
+            "ann at example dot com",
+            "mailto:",
         ] {
             check(text, None);
         }

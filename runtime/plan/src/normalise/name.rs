@@ -4,8 +4,31 @@ use aftercall_config::call::Caller;
 
 /// Words before a name that are no part of it.
 const TITLES: &[&str] = &[
-    "dr", "mr", "mrs", "ms", "miss", "mx", "prof", "professor", "doctor", "sir", "madam", "rev", "reverend", "father", "sister", "hon", "herr",
-    "frau", "monsieur", "madame", "mme", "señor", "señora", "sr.", "sra",
+    "dr",
+    "mr",
+    "mrs",
+    "ms",
+    "miss",
+    "mx",
+    "prof",
+    "professor",
+    "doctor",
+    "sir",
+    "madam",
+    "rev",
+    "reverend",
+    "father",
+    "sister",
+    "hon",
+    "herr",
+    "frau",
+    "monsieur",
+    "madame",
+    "mme",
+    "señor",
+    "señora",
+    "sr.",
+    "sra",
 ];
 
 /// Degrees behind a name that are no part of it.
@@ -16,14 +39,28 @@ const GENERATIONS: &[&str] = &["jr", "sr", "junior", "senior", "ii", "iii", "iv"
 
 /// Words that begin a last name of several words.
 const PARTICLES: &[&str] = &[
-    "van", "von", "vom", "der", "den", "de", "del", "della", "la", "le", "les", "di", "da", "das", "do", "dos", "du", "af", "av", "zu", "zum",
-    "zur", "ter", "ten", "bin", "ibn", "al", "el", "st", "saint", "mac", "mc", "o",
+    "van", "von", "vom", "der", "den", "de", "del", "della", "la", "le", "les", "di", "da", "das", "do", "dos", "du", "af", "av", "zu",
+    "zum", "zur", "ter", "ten", "bin", "ibn", "al", "el", "st", "saint", "mac", "mc", "o",
 ];
 
 /// What stands in the field where nobody gave a name.
 const NOBODY: &[&str] = &[
-    "unknown", "unknown caller", "anonymous", "caller", "wireless caller", "private", "private caller", "restricted", "unavailable", "n/a", "na",
-    "none", "no name", "not provided", "not given", "null",
+    "unknown",
+    "unknown caller",
+    "anonymous",
+    "caller",
+    "wireless caller",
+    "private",
+    "private caller",
+    "restricted",
+    "unavailable",
+    "n/a",
+    "na",
+    "none",
+    "no name",
+    "not provided",
+    "not given",
+    "null",
 ];
 
 /// First and last name of a caller, each absent where it is not known.

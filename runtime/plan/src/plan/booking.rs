@@ -13,42 +13,41 @@ use crate::context::{Busy, Record};
 use crate::model::{Booking, FieldChange, FieldVerdict, Op, Write};
 use crate::scope;
 
-/// Settles the time that a write takes, and with it what is done.
-pub(super) fn settle(ground: &Ground<'_>, rule: &WriteRule, object: &Object, record: Option<&Record>, write: &mut Write) {
-    let wanted = match self::wanted(ground, &rule.connection, object, &write.fields) {
-        None => return,
-        Some(Err(because)) => {
-            write.op = Op::Blocked { because };
-            return;
-        }
+/// Settles the time that a write takes, and with it what is done in place of `op`.
+pub(super) fn settle(ground: &Ground<'_>, rule: &WriteRule, object: &Object, record: Option<&Record>, op: Op, write: &mut Write) -> Op {
+    let wanted = match wanted(ground, &rule.connection, object, &write.fields) {
+        None => return op,
+        Some(Err(because)) => return Op::Blocked { because },
         Some(Ok(wanted)) => wanted,
     };
     let marker = ground.marker(rule);
     let ids: Vec<&str> = std::iter::once(marker.as_str()).chain(record.map(|record| record.id.as_str())).collect();
     let entries = ground.context.bookings.get(&rule.id).map_or(&[][..], Vec::as_slice);
-    match standing(entries, &wanted, &ids) {
-        Standing::Free => {}
-        Standing::Taken(by) => write.op = Op::Blocked { because: taken(&wanted, by, &ground.project.timezone) },
+    let settled = match standing(entries, &wanted, &ids) {
+        Standing::Free => op,
+        Standing::Taken(by) => Op::Blocked { because: taken(&wanted, by, &ground.project.timezone) },
         // An earlier revision's record was compared field by field already.
-        Standing::Ours { .. } if record.is_some() => {}
+        Standing::Ours { .. } if record.is_some() => op,
         Standing::Ours { id, there: true } => {
-            for field in &mut write.fields {
-                if field.verdict == FieldVerdict::Write {
-                    field.verdict = FieldVerdict::Same;
-                }
+            for field in write.fields.iter_mut().filter(|field| field.verdict == FieldVerdict::Write) {
+                field.verdict = FieldVerdict::Same;
             }
-            write.op = Op::Nothing { id: Some(id.to_owned()), because: "it is booked already, by this same call".to_owned() };
+            Op::Nothing { id: Some(id.to_owned()), because: "it is booked already, by this same call".to_owned() }
         }
-        Standing::Ours { id, there: false } => write.op = Op::Update { id: id.to_owned() },
-    }
+        Standing::Ours { id, there: false } => Op::Update { id: id.to_owned() },
+    };
     write.booking = Some(wanted);
+    settled
 }
 
 /// The time that a write takes, or a sentence that says why it cannot be booked. `None` where the object is no booking.
 fn wanted(ground: &Ground<'_>, connection: &Connection, object: &Object, fields: &[FieldChange]) -> Option<Result<Booking, String>> {
     let (decl, booking) = (object.decl.booking.as_ref()?, object.booking.as_ref()?);
     let appointment = ground.call.appointment.as_ref();
-    let zone = appointment.and_then(|a| a.timezone.as_deref()).and_then(|name| TimeZone::get(name).ok()).unwrap_or_else(|| ground.project.timezone.clone());
+    let zone = appointment
+        .and_then(|a| a.timezone.as_deref())
+        .and_then(|name| TimeZone::get(name).ok())
+        .unwrap_or_else(|| ground.project.timezone.clone());
     let read = |field: &str, what: &str| {
         let value = fields.iter().find(|change| change.field == field).and_then(|change| change.after.as_ref().or(change.before.as_ref()));
         let Some(value) = value else { return Err(format!("the appointment has no {what}: `{field}` has no value")) };
@@ -56,7 +55,9 @@ fn wanted(ground: &Ground<'_>, connection: &Connection, object: &Object, fields:
     };
     let times = read(&decl.start, "start").and_then(|start| Ok((start, read(&decl.end, "end")?)));
     let (start, end) = match times {
-        Ok((start, end)) if end <= start => return Some(Err(format!("the appointment ends at {end}, which is not after its start at {start}"))),
+        Ok((start, end)) if end <= start => {
+            return Some(Err(format!("the appointment ends at {end}, which is not after its start at {start}")));
+        }
         Ok(times) => times,
         Err(why) => return Some(Err(why)),
     };
@@ -111,7 +112,11 @@ fn standing<'a>(entries: &'a [Busy], wanted: &Booking, ids: &[&str]) -> Standing
 fn taken(wanted: &Booking, by: &Busy, zone: &TimeZone) -> String {
     let local = |time: Timestamp| time.to_zoned(zone.clone());
     let from = local(wanted.start).strftime("%a %Y-%m-%d %H:%M").to_string();
-    let title = by.title.as_deref().filter(|title| !title.trim().is_empty()).map_or_else(|| "an entry without a title".to_owned(), |t| format!("\"{t}\""));
+    let title = by
+        .title
+        .as_deref()
+        .filter(|title| !title.trim().is_empty())
+        .map_or_else(|| "an entry without a title".to_owned(), |t| format!("\"{t}\""));
     let (start, end) = (local(by.start).strftime("%H:%M").to_string(), local(by.end).strftime("%H:%M").to_string());
     format!("the time {from} to {} is taken by {title} ({start} to {end})", local(wanted.end).strftime("%H:%M"))
 }

@@ -162,9 +162,12 @@ mod tests {
         call.caller.callback_phone = Some("withheld".to_owned());
         call.caller.email = Some("ann at example dot com".to_owned());
         let notes: Vec<String> = unreadable(project(), &call).into_iter().map(|note| note.text).collect();
-        assert_eq!(notes, [
-            "the caller's number cannot be read as one: extension 12",
-            "the caller's e-mail does not look like an address: ann at example dot com",
-        ]);
+        assert_eq!(
+            notes,
+            [
+                "the caller's number cannot be read as one: extension 12",
+                "the caller's e-mail does not look like an address: ann at example dot com",
+            ]
+        );
     }
 }

@@ -58,10 +58,9 @@ pub(super) fn settle<'a>(pipeline: &Pipeline, context: &'a Context, decision: &M
         return Contact::There { record: record(pipeline, context, id), own: own == Some(id) };
     }
     let refusal = match decision.verdict {
-        Verdict::Ambiguous if pipeline.on_ambiguous == OnAmbiguous::Hold => Some(Contact::Held(format!(
-            "{}; the pipeline holds such calls until a person has answered",
-            decision.because
-        ))),
+        Verdict::Ambiguous if pipeline.on_ambiguous == OnAmbiguous::Hold => {
+            Some(Contact::Held(format!("{}; the pipeline holds such calls until a person has answered", decision.because)))
+        }
         Verdict::NoIdentity if pipeline.on_no_identity == OnNoIdentity::Skip => {
             Some(Contact::Nobody(format!("{}, and the pipeline makes no contact then", decision.because)))
         }
@@ -81,15 +80,19 @@ fn record<'a>(pipeline: &Pipeline, context: &'a Context, id: &str) -> Cow<'a, Re
     if let Some(record) = matching::records(pipeline, context).remove(id) {
         return record;
     }
-    let object = pipeline.connection.connector.decl.find.as_ref().map(|find| find.object.clone()).unwrap_or_default();
-    Cow::Owned(as_written(context, &pipeline.connection.id, &object, id))
+    let object = pipeline.connection.connector.decl.find.as_ref().map(|find| find.object.as_str()).unwrap_or_default();
+    own_record(context, &pipeline.connection.id, object, id)
 }
 
-/// A record that was not read: the values that we wrote last.
-pub(super) fn as_written(context: &Context, connection: &str, object: &str, id: &str) -> Record {
+/// A record that an earlier revision of this call made: as it was read, else as we wrote it last.
+pub(super) fn own_record<'a>(context: &'a Context, connection: &str, object: &str, id: &str) -> Cow<'a, Record> {
+    let lists = context.lists.values().flatten();
+    if let Some(record) = context.own_records.iter().chain(lists).find(|record| record.id == id && record.object == object) {
+        return Cow::Borrowed(record);
+    }
     let written = context.written.get(&format!("{connection}/{object}/{id}"));
     let fields: Map<_, _> = written.into_iter().flatten().map(|(field, written)| (field.clone(), written.value.clone())).collect();
-    Record { id: id.to_owned(), object: object.to_owned(), fields }
+    Cow::Owned(Record { id: id.to_owned(), object: object.to_owned(), fields })
 }
 
 /// What a person should know about the contact.
@@ -106,7 +109,8 @@ pub(super) fn notes(pipeline: &Pipeline, context: &Context, decision: &MatchDeci
     if let (Some(own), Some(contact)) = (own, &decision.contact)
         && own != contact
     {
-        notes.push(note(format!("an earlier revision of this call made {own}; the call now goes to {contact}, and {own} is left as it is")));
+        notes
+            .push(note(format!("an earlier revision of this call made {own}; the call now goes to {contact}, and {own} is left as it is")));
     }
     notes
 }

@@ -69,15 +69,8 @@ pub(super) fn place<'a>(ground: &'a Ground<'_>, rule: &WriteRule, made: &Made) -
             Contact::Nobody(because) | Contact::Held(because) => Where::Skip(because.clone()),
         };
     }
-    // A record that an earlier revision of this call made: as it was read, else as we wrote it.
     match ground.context.own.get(&rule.id) {
-        Some(id) => {
-            let read = ground.context.lists.values().flatten().find(|record| record.id == *id && record.object == rule.object);
-            Where::There(read.map_or_else(
-                || Cow::Owned(contact::as_written(ground.context, &rule.connection.id, &rule.object, id)),
-                Cow::Borrowed,
-            ))
-        }
+        Some(id) => Where::There(contact::own_record(ground.context, &rule.connection.id, &rule.object, id)),
         None => Where::New,
     }
 }
@@ -88,7 +81,8 @@ fn targeted<'a>(ground: &'a Ground<'_>, target: &Target) -> Where<'a> {
         let why = if *ground.contact == Contact::New { "the contact is new" } else { "there is no contact" };
         return Where::Skip(format!("{why}, so there are no {list}"));
     };
-    let records = scope::lists_of(ground.context, &contact.id).into_iter().find(|(name, _)| *name == target.list).map(|(_, records)| records);
+    let records =
+        scope::lists_of(ground.context, &contact.id).into_iter().find(|(name, _)| *name == target.list).map(|(_, records)| records);
     match (records.unwrap_or_default().as_slice(), target.pick) {
         ([], _) => Where::Skip(format!("the contact has no {list}")),
         ([newest, ..], Pick::Newest) | ([newest], Pick::Only) => Where::There(Cow::Borrowed(newest)),
@@ -103,9 +97,8 @@ pub(super) fn in_order(pipeline: &Pipeline) -> Vec<&WriteRule> {
     let mut ordered: Vec<&WriteRule> = Vec::with_capacity(pipeline.writes.len());
     let mut waiting: Vec<&WriteRule> = pipeline.writes.iter().collect();
     while !waiting.is_empty() {
-        let ready = |rule: &&WriteRule| {
-            rule.links.iter().all(|link| link.write == rule.id || !waiting.iter().any(|other| other.id == link.write))
-        };
+        let ready =
+            |rule: &&WriteRule| rule.links.iter().all(|link| link.write == rule.id || !waiting.iter().any(|other| other.id == link.write));
         let at = waiting.iter().position(ready).unwrap_or_default();
         ordered.push(waiting.remove(at));
     }

@@ -42,7 +42,8 @@ pub fn requests(project: &Project, plan: &Plan) -> Vec<RequestCount> {
             *reads.entry(write.connection.clone()).or_default() += if done { 2 } else { 1 };
         }
         if done {
-            let packs = write.booking.is_none() && project.connections.get(&write.connection).is_some_and(|c| c.connector.decl.pack.is_some());
+            let packs =
+                write.booking.is_none() && project.connections.get(&write.connection).is_some_and(|c| c.connector.decl.pack.is_some());
             *if packs { &mut packed } else { &mut single }.entry(write.connection.clone()).or_default() += 1;
         }
     }
@@ -61,4 +62,36 @@ pub fn requests(project: &Project, plan: &Plan) -> Vec<RequestCount> {
         })
         .filter(|count| count.reads + count.writes > 0)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{apply, call, context, person, planned, project};
+
+    #[track_caller]
+    fn check(plan: &Plan, expected: &[(&str, u32, u32)]) {
+        let counts: Vec<(String, u32, u32)> = requests(project(), plan).into_iter().map(|c| (c.connection, c.reads, c.writes)).collect();
+        let counts: Vec<(&str, u32, u32)> = counts.iter().map(|(name, reads, writes)| (name.as_str(), *reads, *writes)).collect();
+        assert_eq!(counts, expected);
+    }
+
+    #[test]
+    fn how_many() {
+        // A search; contact, call and task in packs of two; two looks at the calendar and the event.
+        let read = context(vec![]);
+        let new = planned(project(), &call(), &read);
+        check(&new, &[("crm", 1, 2), ("calendar", 2, 1)]);
+        // And the tickets of a caller who is known.
+        let known = planned(project(), &call(), &context(vec![person("p1", json!({"Email": "ann@example.com"}))]));
+        check(&known, &[("crm", 2, 2), ("calendar", 2, 1)]);
+        let again = planned(project(), &call(), &apply(project(), &call(), &new, &read));
+        check(&again, &[("crm", 2, 0), ("calendar", 1, 0)]);
+        let mut silent = call();
+        silent.caller = Default::default();
+        silent.appointment = None;
+        check(&planned(project(), &silent, &read), &[("crm", 0, 2)]);
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::build::{Ground, Need};
 use super::place::{Made, Where, place};
-use super::{booking, fields, links, marker};
+use super::{booking, fields, links};
 use crate::model::{FieldChange, FieldVerdict, Guarantee, Note, Op, Write};
 use crate::{route, scope};
 
@@ -27,57 +27,65 @@ pub(super) fn plan(ground: &Ground<'_>, rule: &WriteRule, made: &mut Made, notes
         booking: None,
         origin: rule.origin.clone(),
     };
-    if let Some(condition) = rule.when.as_ref().filter(|condition| !condition.holds(ground.scope.data())) {
-        write.op = Op::Skipped { because: format!("its condition does not hold: {}", condition.source()) };
-        return Ok(write);
-    }
-    let Some(object) = object else {
-        write.op = Op::Skipped { because: format!("`{}` has no object `{}`", rule.connection.connector.decl.system, rule.object) };
-        return Ok(write);
-    };
-    let record = match place(ground, rule, made) {
-        Where::There(record) => Some(record),
-        Where::New => None,
-        Where::Skip(because) => {
-            write.op = Op::Skipped { because };
-            return Ok(write);
-        }
-        Where::Block(because) => {
-            write.op = Op::Blocked { because };
-            return Ok(write);
-        }
-    };
     let before = notes.len();
-    let routed_scope = routed(ground, rule, notes)?;
-    let scope = routed_scope.as_ref().unwrap_or(ground.scope);
-    write.fields = fields::decide(ground, rule, record.as_deref(), scope, notes);
-    write.op = match &record {
-        Some(record) => update(&write.fields, &record.id),
-        None => create(ground, rule, &write.fields),
-    };
-    if !matches!(write.op, Op::Skipped { .. }) {
-        booking::settle(ground, rule, object, record.as_deref(), &mut write);
-    }
+    write.op = settle(ground, rule, object, made, notes, &mut write)?;
     match &write.op {
-        Op::Create { marker } => {
-            made.create(ground.pipeline, rule);
-            if let Some(identity) = identity_field(object, marker) {
-                write.fields.push(identity);
-            }
-            write.links = links::decide(ground, rule, made, notes);
-        }
-        Op::Update { id } | Op::Nothing { id: Some(id), .. } => {
-            made.there(rule, id);
-            write.guarantee = Guarantee::Exact;
-        }
-        Op::Nothing { id: None, .. } => write.guarantee = Guarantee::Exact,
+        Op::Create { .. } => {}
+        Op::Update { .. } | Op::Nothing { .. } => write.guarantee = Guarantee::Exact,
         Op::Skipped { .. } | Op::Blocked { .. } => {
             write.fields.clear();
             // Who would have followed up, and what would have been cut, is of no interest now.
             notes.truncate(before);
+            if let Some(own) = ground.context.own.get(&rule.id) {
+                let text = format!("an earlier revision of this call made {own}, which is left as it is");
+                notes.push(Note { write: Some(rule.id.clone()), text, origin: Some(rule.origin.clone()) });
+            }
         }
     }
     Ok(write)
+}
+
+/// Decides what is done, and fills in everything that goes with it.
+fn settle(
+    ground: &Ground<'_>,
+    rule: &WriteRule,
+    object: Option<&Object>,
+    made: &mut Made,
+    notes: &mut Vec<Note>,
+    write: &mut Write,
+) -> Result<Op, Need> {
+    if let Some(condition) = rule.when.as_ref().filter(|condition| !condition.holds(ground.scope.data())) {
+        return Ok(Op::Skipped { because: format!("its condition does not hold: {}", condition.source()) });
+    }
+    let Some(object) = object else {
+        return Ok(Op::Skipped { because: format!("`{}` has no object `{}`", rule.connection.connector.decl.system, rule.object) });
+    };
+    let record = match place(ground, rule, made) {
+        Where::There(record) => Some(record),
+        Where::New => None,
+        Where::Skip(because) => return Ok(Op::Skipped { because }),
+        Where::Block(because) => return Ok(Op::Blocked { because }),
+    };
+    let routed_scope = routed(ground, rule, notes)?;
+    let scope = routed_scope.as_ref().unwrap_or(ground.scope);
+    write.fields = fields::decide(ground, rule, record.as_deref(), scope, notes);
+    let mut op = match &record {
+        Some(record) => update(&write.fields, &record.id),
+        None => create(ground, rule, &write.fields),
+    };
+    if !matches!(op, Op::Skipped { .. }) {
+        op = booking::settle(ground, rule, object, record.as_deref(), op, write);
+    }
+    match &op {
+        Op::Create { marker } => {
+            made.create(ground.pipeline, rule);
+            write.fields.extend(identity_field(object, marker));
+            write.links = links::decide(ground, rule, made, notes);
+        }
+        Op::Update { id } | Op::Nothing { id: Some(id), .. } => made.there(rule, id),
+        _ => {}
+    }
+    Ok(op)
 }
 
 /// How well a second creation is told apart from the first.
@@ -133,7 +141,9 @@ fn create(ground: &Ground<'_>, rule: &WriteRule, fields: &[FieldChange]) -> Op {
         return Op::Skipped { because: "the call has no value for any of its fields".to_owned() };
     }
     if let Some(missing) = fields.iter().find(|field| field.required && field.verdict == FieldVerdict::Absent) {
-        return Op::Skipped { because: format!("the call has no value for `{}`, without which the record is not worth writing", missing.field) };
+        return Op::Skipped {
+            because: format!("the call has no value for `{}`, without which the record is not worth writing", missing.field),
+        };
     }
     Op::Create { marker: ground.marker(rule) }
 }
@@ -166,7 +176,10 @@ mod tests {
     const NUMBER: &str = "+13125550142";
 
     fn ann() -> Record {
-        person("p1", json!({"FirstName": "Ann", "LastName": "Lee", "Phone": "(312) 555-0100", "Email": "ann@example.com", "OwnerId": "u-cy"}))
+        person(
+            "p1",
+            json!({"FirstName": "Ann", "LastName": "Lee", "Phone": "(312) 555-0100", "Email": "ann@example.com", "OwnerId": "u-cy"}),
+        )
     }
 
     /// The ops of a plan, write by write.
@@ -180,13 +193,16 @@ mod tests {
     #[test]
     fn a_new_caller() {
         let plan = planned(project(), &call(), &context(vec![]));
-        check(&plan, &[
-            ("contact", "create"),
-            ("call", "create"),
-            ("stage", "skipped: the contact is new, so there are no open deals"),
-            ("follow_up", "create"),
-            ("appointment", "create"),
-        ]);
+        check(
+            &plan,
+            &[
+                ("contact", "create"),
+                ("call", "create"),
+                ("stage", "skipped: the contact is new, so there are no open deals"),
+                ("follow_up", "create"),
+                ("appointment", "create"),
+            ],
+        );
         let contact = write(&plan, "contact");
         assert_eq!(field(contact, "Phone").after, Some(json!(NUMBER)));
         // The upsert carries the key itself; a plain create carries it as a field.
@@ -204,10 +220,17 @@ mod tests {
         let mut read = context(vec![ann()]);
         read.candidate_lists.entry("p1".to_owned()).or_default().insert(
             "open_deals".to_owned(),
-            vec![record("deal", "d2", json!({"Stage": "New"})), record("deal", "d2", json!({"Stage": "New"})), record("deal", "d1", json!({}))],
+            vec![
+                record("deal", "d2", json!({"Stage": "New"})),
+                record("deal", "d2", json!({"Stage": "New"})),
+                record("deal", "d1", json!({})),
+            ],
         );
         let plan = planned(project(), &call(), &read);
-        check(&plan, &[("contact", "update p1"), ("call", "create"), ("stage", "update d2"), ("follow_up", "create"), ("appointment", "create")]);
+        check(
+            &plan,
+            &[("contact", "update p1"), ("call", "create"), ("stage", "update d2"), ("follow_up", "create"), ("appointment", "create")],
+        );
         let contact = write(&plan, "contact");
         assert_eq!(contact.guarantee, Guarantee::Exact);
         // Her record has another number, so this one goes where there is room.
@@ -232,13 +255,16 @@ mod tests {
             let again = planned(project(), &call(), &apply(project(), &call(), &first, &read));
             let id = first.decision.contact.clone().unwrap_or_else(|| "new-contact".to_owned());
             let contact = format!("nothing {id}: everything is there already");
-            check(&again, &[
-                ("contact", contact.as_str()),
-                ("call", "nothing new-call: everything is there already"),
-                ("stage", "skipped: the contact has no open deals"),
-                ("follow_up", "nothing new-follow_up: everything is there already"),
-                ("appointment", format!("nothing {}: everything is there already", marker_of(&first)).leak()),
-            ]);
+            check(
+                &again,
+                &[
+                    ("contact", contact.as_str()),
+                    ("call", "nothing new-call: everything is there already"),
+                    ("stage", "skipped: the contact has no open deals"),
+                    ("follow_up", "nothing new-follow_up: everything is there already"),
+                    ("appointment", format!("nothing {}: everything is there already", marker_of(&first)).leak()),
+                ],
+            );
         }
     }
 
@@ -351,16 +377,31 @@ mod tests {
         later.summary = Some("Wants a cleaning.".to_owned());
         later.appointment.get_or_insert_default().start = "2026-12-01T09:00:00-06:00".to_owned();
         let plan = planned(project(), &later, &apply(project(), &call(), &first, &read));
-        check(&plan, &[
-            ("contact", "update new-contact"),
-            ("call", "update new-call"),
-            ("stage", "skipped: the contact has no open deals"),
-            ("follow_up", "nothing new-follow_up: everything is there already"),
-            ("appointment", format!("update {}", marker_of(&first)).leak()),
-        ]);
+        check(
+            &plan,
+            &[
+                ("contact", "update new-contact"),
+                ("call", "update new-call"),
+                ("stage", "skipped: the contact has no open deals"),
+                ("follow_up", "nothing new-follow_up: everything is there already"),
+                ("appointment", format!("update {}", marker_of(&first)).leak()),
+            ],
+        );
         let body = field(write(&plan, "call"), "Body");
         assert_eq!((body.before.clone(), body.after.clone()), (call().summary.map(Into::into), later.summary.map(Into::into)));
         assert_eq!(write(&plan, "call").links, []);
+    }
+
+    #[test]
+    fn what_a_later_revision_does_not_touch() {
+        let read = context(vec![]);
+        let first = planned(project(), &call(), &read);
+        let mut later = call();
+        later.follow_up = None;
+        let plan = planned(project(), &later, &apply(project(), &call(), &first, &read));
+        assert_eq!(op(write(&plan, "follow_up")), "skipped: its condition does not hold: has(follow_up)");
+        let note = plan.notes.iter().find(|note| note.write.as_deref() == Some("follow_up")).map(|note| note.text.as_str());
+        assert_eq!(note, Some("an earlier revision of this call made new-follow_up, which is left as it is"));
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub(super) fn decide(asked: &Asked<'_>, before: Option<&Value>, after: Value) ->
         return Decided::new(FieldVerdict::Write, after);
     };
     match place(before) {
-        None => Decided::new(FieldVerdict::Kept, after).because(format!("it is at \"{}\", which is not in the declared order", value::short(before))),
+        None => Decided::new(FieldVerdict::Kept, after)
+            .because(format!("it is at \"{}\", which is not in the declared order", value::short(before))),
         Some(from) if from < to => Decided::new(FieldVerdict::Write, after),
         Some(from) if from == to => Decided::new(FieldVerdict::Same, after),
         Some(_) => Decided::new(FieldVerdict::Kept, after).because(format!("it is further on, at \"{}\"", value::short(before))),

@@ -14,7 +14,8 @@ pub(super) fn decide(asked: &Asked<'_>, before: Option<&Value>, after: Value) ->
     let filled = |value: &Option<&Value>| value.filter(|value| !value::is_empty(value)).is_some();
     for (name, held) in &asked.elsewhere {
         if held.is_some_and(|held| value::same(held, &after, asked.region)) {
-            let decided = Decided::new(FieldVerdict::Same, after).because(format!("`{field}` holds another value, and `{name}` has this one already"));
+            let decided = Decided::new(FieldVerdict::Same, after)
+                .because(format!("`{field}` holds another value, and `{name}` has this one already"));
             return Decided { instead: Some((*name).to_owned()), ..decided };
         }
     }
@@ -27,7 +28,11 @@ pub(super) fn decide(asked: &Asked<'_>, before: Option<&Value>, after: Value) ->
         [] => kept.because("the field is filled already"),
         others => {
             let names: Vec<String> = others.iter().map(|(name, _)| format!("`{name}`")).collect();
-            kept.because(format!("`{field}` holds another value, and so {} {}", if names.len() == 1 { "does" } else { "do" }, names.join(", ")))
+            kept.because(format!(
+                "`{field}` holds another value, and so {} {}",
+                if names.len() == 1 { "does" } else { "do" },
+                names.join(", ")
+            ))
         }
     }
 }
@@ -71,7 +76,12 @@ mod tests {
         let other = json!("(312) 555-0199");
         check(other.clone(), &[("MobilePhone", json!(null)), ("OtherPhone", json!(null))], FieldVerdict::Write, Some("MobilePhone"));
         check(other.clone(), &[("MobilePhone", json!("312 555 0100")), ("OtherPhone", json!(""))], FieldVerdict::Write, Some("OtherPhone"));
-        check(other.clone(), &[("MobilePhone", json!(null)), ("OtherPhone", json!("312.555.0142"))], FieldVerdict::Same, Some("OtherPhone"));
+        check(
+            other.clone(),
+            &[("MobilePhone", json!(null)), ("OtherPhone", json!("312.555.0142"))],
+            FieldVerdict::Same,
+            Some("OtherPhone"),
+        );
         check(other, &[("MobilePhone", json!("312 555 0100"))], FieldVerdict::Kept, None);
     }
 }

@@ -116,11 +116,7 @@ pub(crate) mod tests {
 
     /// What comes of `after` where `before` stands, with the reason.
     pub(crate) fn ask(rule: &FieldRule, before: Value, after: Value, written: Option<(Value, &str, &str)>) -> Decided {
-        let written = written.map(|(value, call, at)| Written {
-            value,
-            call: call.to_owned(),
-            started_at: at.parse().unwrap_or_default(),
-        });
+        let written = written.map(|(value, call, at)| Written { value, call: call.to_owned(), started_at: at.parse().unwrap_or_default() });
         decide(Asked {
             rule,
             policy: rule.on_update,
@@ -142,7 +138,13 @@ pub(crate) mod tests {
     #[test]
     fn absent_never_blanks() {
         for policy in [
-            PolicyDecl::Set, PolicyDecl::Fill, PolicyDecl::Ours, PolicyDecl::Append, PolicyDecl::Advance, PolicyDecl::Newest, PolicyDecl::Never,
+            PolicyDecl::Set,
+            PolicyDecl::Fill,
+            PolicyDecl::Ours,
+            PolicyDecl::Append,
+            PolicyDecl::Advance,
+            PolicyDecl::Newest,
+            PolicyDecl::Never,
         ] {
             check(policy, json!("x"), json!(null), FieldVerdict::Absent);
             check(policy, json!("x"), json!("  "), FieldVerdict::Absent);

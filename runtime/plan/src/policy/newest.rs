@@ -14,7 +14,8 @@ pub(super) fn decide(asked: &Asked<'_>, after: Value) -> Decided {
     match asked.started_at {
         Some(started) if (started, asked.call) > (last.started_at, last.call.as_str()) => Decided::new(FieldVerdict::Write, after),
         Some(_) => Decided::new(FieldVerdict::Kept, after).because(format!("call {}, which is newer, wrote it", last.call)),
-        None => Decided::new(FieldVerdict::Kept, after).because(format!("call {} wrote it, and this call does not say when it began", last.call)),
+        None => Decided::new(FieldVerdict::Kept, after)
+            .because(format!("call {} wrote it, and this call does not say when it began", last.call)),
     }
 }
 

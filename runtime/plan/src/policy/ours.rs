@@ -10,12 +10,18 @@ pub(super) fn decide(asked: &Asked<'_>, before: Option<&Value>, after: Value) ->
     let last = asked.written.filter(|written| !value::is_empty(&written.value));
     match (before, last) {
         (None, None) => Decided::new(FieldVerdict::Write, after),
-        (None, Some(last)) => Decided::new(FieldVerdict::Conflict, after)
-            .because(format!("a person emptied it since call {} wrote \"{}\"", last.call, value::short(&last.value))),
+        (None, Some(last)) => Decided::new(FieldVerdict::Conflict, after).because(format!(
+            "a person emptied it since call {} wrote \"{}\"",
+            last.call,
+            value::short(&last.value)
+        )),
         (Some(_), None) => Decided::new(FieldVerdict::Kept, after).because("it is not a value of ours"),
         (Some(before), Some(last)) if value::same(before, &last.value, asked.region) => Decided::new(FieldVerdict::Write, after),
-        (Some(_), Some(last)) => Decided::new(FieldVerdict::Conflict, after)
-            .because(format!("a person changed it since call {} wrote \"{}\"", last.call, value::short(&last.value))),
+        (Some(_), Some(last)) => Decided::new(FieldVerdict::Conflict, after).because(format!(
+            "a person changed it since call {} wrote \"{}\"",
+            last.call,
+            value::short(&last.value)
+        )),
     }
 }
 

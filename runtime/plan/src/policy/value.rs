@@ -30,7 +30,9 @@ pub fn same(a: &Value, b: &Value, region: &str) -> bool {
         (Value::String(a), Value::String(b)) => same_text(a, b, region),
         (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
         (Value::Bool(a), Value::Bool(b)) => a == b,
-        (Value::Bool(flag), Value::String(word)) | (Value::String(word), Value::Bool(flag)) => word.trim().eq_ignore_ascii_case(&flag.to_string()),
+        (Value::Bool(flag), Value::String(word)) | (Value::String(word), Value::Bool(flag)) => {
+            word.trim().eq_ignore_ascii_case(&flag.to_string())
+        }
         (number @ Value::Number(_), Value::String(word)) | (Value::String(word), number @ Value::Number(_)) => same_number(number, word),
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().all(|one| b.iter().any(|other| same(one, other, region))),
         (Value::Array(items), Value::String(list)) | (Value::String(list), Value::Array(items)) => {
@@ -62,15 +64,17 @@ fn same_text(a: &str, b: &str, region: &str) -> bool {
     if let (Some(a), Some(b)) = (moment(a), moment(b)) {
         return a.as_second() == b.as_second();
     }
-    if a.contains('@') && b.contains('@') && a.len() < 255 && b.len() < 255 {
-        if let (Some(a), Some(b)) = (normalise::email(a), normalise::email(b)) {
-            return a == b;
-        }
+    if a.contains('@')
+        && b.contains('@')
+        && let (Some(a), Some(b)) = (normalise::email(a), normalise::email(b))
+    {
+        return a == b;
     }
-    if like_phone(a) && like_phone(b) {
-        if let (Some(a), Some(b)) = (normalise::phone(a, region), normalise::phone(b, region)) {
-            return a.e164 == b.e164;
-        }
+    if like_phone(a)
+        && like_phone(b)
+        && let (Some(a), Some(b)) = (normalise::phone(a, region), normalise::phone(b, region))
+    {
+        return a.e164 == b.e164;
     }
     let plain = |text: &str| text.is_ascii() && !text.contains(['\r', '\n', '\t']);
     if plain(a) && plain(b) {

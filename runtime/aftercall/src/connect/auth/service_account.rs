@@ -67,3 +67,46 @@ fn sign(key: &KeyFile, audience: &str, scope: Option<&str>, subject: Option<&str
     pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).map_err(|_| bad())?;
     Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
+
+#[cfg(test)]
+mod tests {
+    use ring::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+    use serde_json::Value;
+
+    use super::*;
+
+    const PEM: &str = include_str!("../tests/robot.pem");
+
+    fn key(pem: &str) -> KeyFile {
+        KeyFile { client_email: "robot@x.example".to_owned(), private_key: pem.to_owned(), private_key_id: Some("k1".to_owned()), token_uri: None }
+    }
+
+    #[test]
+    fn an_assertion_says_what_it_must_and_is_signed() {
+        let now: Timestamp = "2026-11-24T12:00:10Z".parse().expect("a time");
+        let jwt = sign(&key(PEM), "https://x.example/token", Some("read"), Some("ann@x.example"), now).expect("signed");
+        let (signed, signature) = jwt.rsplit_once('.').expect("three parts");
+        let parts: Vec<Value> = signed
+            .split('.')
+            .map(|part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).expect("base64")).expect("JSON"))
+            .collect();
+        assert_eq!(parts[0], json!({"alg": "RS256", "typ": "JWT", "kid": "k1"}));
+        let expected = json!({
+            "iss": "robot@x.example", "aud": "https://x.example/token", "scope": "read", "sub": "ann@x.example",
+            "iat": 1_795_521_600, "exp": 1_795_525_200,
+        });
+        assert_eq!(parts[1], expected);
+        let der = STANDARD.decode(PEM.lines().filter(|l| !l.starts_with("--")).collect::<String>()).expect("base64");
+        let pair = RsaKeyPair::from_pkcs8(&der).expect("a key");
+        let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key().as_ref());
+        public.verify(signed.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).expect("base64")).expect("a good signature");
+    }
+
+    #[test]
+    fn no_key_is_said_without_repeating_it() {
+        for pem in ["", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "SECRET"] {
+            let failure = sign(&key(pem), "x", None, None, Timestamp::UNIX_EPOCH).expect_err("no key");
+            assert_eq!(failure.message, "`private_key` of the service account is no RSA key in PKCS #8");
+        }
+    }
+}

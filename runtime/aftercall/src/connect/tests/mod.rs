@@ -1,1 +1,10 @@
-//! Tests.
+//! The room against local servers, a transport without a network, and the stand-ins.
+
+mod auth;
+mod booking;
+mod http;
+mod pack;
+mod read;
+mod standins;
+mod tiny;
+mod write;

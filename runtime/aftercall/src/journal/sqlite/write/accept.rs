@@ -31,7 +31,9 @@ fn accept_one(tx: &mut Tx<'_>, arrival: Arrival) -> Result<Accepted, Fault> {
         return Ok(Accepted::Duplicate { seq: same.call });
     }
     // A call is a call, whatever a poorer source mapping makes of the same event later.
-    if kind != "call" && let Some(call) = known.iter().find(|one| one.kind == "call") {
+    if kind != "call"
+        && let Some(call) = known.iter().find(|one| one.kind == "call")
+    {
         return Ok(Accepted::Duplicate { seq: call.call });
     }
     // What was not understood, or not wanted, is looked at with other eyes now.
@@ -97,9 +99,9 @@ impl Delivery {
 }
 
 fn deliveries(tx: &Tx<'_>, arrival: &Arrival) -> Result<Vec<Delivery>, Fault> {
-    let mut statement = tx.conn.prepare_cached(
-        "SELECT id, kind, call, digest, body IS NULL OR body = ?3 FROM payloads WHERE source = ?1 AND event_key = ?2",
-    )?;
+    let mut statement = tx
+        .conn
+        .prepare_cached("SELECT id, kind, call, digest, body IS NULL OR body = ?3 FROM payloads WHERE source = ?1 AND event_key = ?2")?;
     let rows = statement.query_map(params![arrival.source, arrival.event_key, arrival.body], |row| {
         Ok(Delivery { id: row.get(0)?, kind: row.get(1)?, call: row.get(2)?, digest: row.get(3)?, same_body: row.get(4)? })
     })?;
@@ -151,7 +153,7 @@ fn accept_call(tx: &mut Tx<'_>, source: &str, call: &NewCall, now: Timestamp) ->
 }
 
 fn insert(tx: &mut Tx<'_>, source: &str, call: &NewCall, keys: &[String], now: Timestamp) -> Result<Accepted, Fault> {
-    let lane = lanes::lane_of(tx, keys, None, now)?;
+    let lane = lanes::lane_of(tx, keys, None)?;
     tx.conn
         .prepare_cached(
             "INSERT INTO calls (id, source, lane, revision, provisional, digest, started_at, received_at, status, next_at,
@@ -201,7 +203,7 @@ fn amend(tx: &mut Tx<'_>, known: Known, call: &NewCall, keys: &[String], now: Ti
     outcome(tx, seq, revision, call, now)?;
     event(tx, seq, now, "call_amended", None, &json!({"revision": revision, "provisional": call.provisional}).into())?;
     // Keys that only this word knows (an e-mail address, after the number) can show that two lanes are one caller.
-    let lane = lanes::lane_of(tx, keys, Some(lane), now)?;
+    let lane = lanes::lane_of(tx, keys, Some(lane))?;
     lanes::hurry(tx, lane, now)?;
     Ok(Accepted::Amended { seq, revision })
 }

@@ -17,7 +17,7 @@ use super::super::{
 /// `keys` ascending and each once. `current` is the lane in which the call is already, when an amendment brings new keys.
 /// Where the keys lead to several lanes they become the lowest of them, unless a worker holds one of those that would
 /// have to move; then the call goes to the lowest (an amended one stays where it is) and the rest is left for another time.
-pub(super) fn lane_of(tx: &mut Tx<'_>, keys: &[String], current: Option<LaneId>, now: Timestamp) -> Result<LaneId, Fault> {
+pub(super) fn lane_of(tx: &mut Tx<'_>, keys: &[String], current: Option<LaneId>) -> Result<LaneId, Fault> {
     let mut lanes: BTreeSet<LaneId> = current.into_iter().collect();
     let mut missing = Vec::new();
     for key in keys {
@@ -42,7 +42,7 @@ pub(super) fn lane_of(tx: &mut Tx<'_>, keys: &[String], current: Option<LaneId>,
                 current.unwrap_or(lowest)
             } else {
                 for lane in lanes {
-                    merge(tx, lane, lowest, now)?;
+                    merge(tx, lane, lowest)?;
                 }
                 lowest
             }
@@ -59,8 +59,8 @@ pub(super) fn is_held(tx: &Tx<'_>, lane: LaneId) -> Result<bool, Fault> {
     Ok(tx.conn.prepare_cached("SELECT owner IS NOT NULL FROM lanes WHERE id = ?1")?.query_row([lane], |row| row.get(0))?)
 }
 
-/// Moves everything of `from` into `into`. Nobody holds `from`.
-fn merge(tx: &mut Tx<'_>, from: LaneId, into: LaneId, now: Timestamp) -> Result<(), Fault> {
+/// Moves everything of `from` into `into`. Nobody holds `from`; whoever asks for the lane hurries it afterwards.
+fn merge(tx: &mut Tx<'_>, from: LaneId, into: LaneId) -> Result<(), Fault> {
     for sql in [
         "UPDATE identities SET lane = ?2 WHERE lane = ?1",
         "UPDATE calls SET lane = ?2 WHERE lane = ?1",
@@ -75,7 +75,7 @@ fn merge(tx: &mut Tx<'_>, from: LaneId, into: LaneId, now: Timestamp) -> Result<
     tx.conn
         .prepare_cached("UPDATE lanes SET ready_at = NULL, fence = fence + 1, merged_into = ?2 WHERE id = ?1")?
         .execute(params![from, into])?;
-    hurry(tx, into, now)
+    Ok(())
 }
 
 /// A call that stands in line.

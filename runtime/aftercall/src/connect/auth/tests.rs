@@ -1,1 +1,0 @@
-//! Being let in, against a local token endpoint.

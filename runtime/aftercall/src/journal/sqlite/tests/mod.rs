@@ -1,0 +1,59 @@
+//! The conformance suite on the embedded store, and what only a file goes through: crashes, full disks, other programs.
+
+mod crash;
+mod files;
+mod history;
+mod writer;
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::Connection;
+
+use super::{
+    super::{
+        CallFilter, Error, Journal,
+        conformance::{self, support::at},
+    },
+    SqliteJournal, SqliteOptions,
+    lock::beside,
+};
+
+/// An empty journal in a folder of its own.
+async fn empty(case: impl AsyncFnOnce(&dyn Journal) -> Result<(), Error>) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let journal = open(folder.path()).expect("an empty journal");
+    if let Err(error) = case(&journal).await {
+        panic!("{error}");
+    }
+}
+
+mod suite {
+    super::conformance::every_case!(super::super::empty);
+}
+
+fn options(folder: &Path) -> SqliteOptions {
+    SqliteOptions { busy_timeout: Duration::from_millis(50), ..SqliteOptions::at(folder.join("journal.db")) }
+}
+
+fn open(folder: &Path) -> Result<SqliteJournal, Error> {
+    SqliteJournal::open(options(folder), at(0))
+}
+
+/// Another program with its hands in the file.
+fn intruder(folder: &Path) -> Connection {
+    Connection::open(folder.join("journal.db")).expect("the journal is an SQLite file")
+}
+
+/// The files as a crash would leave them, in another folder.
+fn as_after_a_crash(folder: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().expect("a temporary folder");
+    for suffix in ["", "-wal"] {
+        let name = beside(Path::new("journal.db"), suffix);
+        std::fs::copy(folder.join(&name), copy.path().join(&name)).expect("a copy");
+    }
+    copy
+}
+
+async fn total(journal: &SqliteJournal) -> Result<usize, Error> {
+    Ok(journal.calls(CallFilter { limit: usize::MAX, ..CallFilter::default() }).await?.len())
+}
