@@ -39,7 +39,7 @@ pub fn of_call(project: &Project, call: &CallOutcome) -> Map<String, Value> {
         Ok(Value::Object(data)) => data,
         _ => Map::new(),
     };
-    let mut about = Map::new();
+    let mut about = Map::with_capacity(CALL_KEYS.len() + 1);
     for key in CALL_KEYS {
         if let Some(value) = data.get(*key) {
             about.insert((*key).to_owned(), value.clone());
@@ -168,7 +168,7 @@ pub fn of_connection(connection: &Connection, object: &Object) -> Map<String, Va
     if let Some(identity) = &object.decl.identity {
         about.insert("key".to_owned(), Value::String(identity.field.clone()));
     }
-    let mut data = Map::new();
+    let mut data = Map::with_capacity(4);
     data.insert("settings".to_owned(), connection.settings.clone());
     data.insert("base_url".to_owned(), Value::String(connection.base_url.clone()));
     data.insert("object".to_owned(), Value::Object(about));
@@ -178,7 +178,7 @@ pub fn of_connection(connection: &Connection, object: &Object) -> Map<String, Va
 /// A record as templates see it.
 fn described(pipeline: &Pipeline, record: &Record) -> Map<String, Value> {
     let object = pipeline.connection.connector.objects.get(&record.object);
-    let mut about = Map::new();
+    let mut about = Map::with_capacity(object.map_or(0, |object| object.decl.roles.len()) + 4);
     about.insert("id".to_owned(), Value::String(record.id.clone()));
     if let Some(object) = object {
         for role in object.decl.roles.keys() {

@@ -14,7 +14,7 @@ use super::{Format, ProjectDir};
 use crate::connect::{Connections, Http, MemoryTokens};
 use crate::journal::{ArrivalKind, Journal, SqliteJournal};
 use crate::view;
-use crate::work::{Before, DryMemory, plan_call};
+use crate::work::{Before, DryMemory, own, plan_call};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -68,6 +68,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             let mut before = Before::default();
             if let Some(journal) = &journal {
                 before.known = journal.lane_links(keys).await?.into_iter().filter_map(|l| Some((l.connection, l.record.read().ok()?))).collect();
+                // What this very call has made already: planning it again shows that, and no second one.
+                let id = format!("{}:{}", call.source, call.id);
+                if let Some(story) = journal.call(id.clone()).await.ok().flatten().filter(|story| story.call.id == id) {
+                    before.own = own(pipeline, &story.writes);
+                }
             }
             let planned: Result<(Context, Plan), _> = plan_call(&reader, &memory, &project, pipeline, call, before, Timestamp::now()).await;
             match planned {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::failure::{Failure, cut};
+use super::failure::{Details, Failure, cut};
 use super::pointer;
 
 /// Longest text of a failure, in characters.
@@ -47,7 +47,7 @@ pub(super) fn of_value(decl: &ConnectorDecl, effect: Effect, status: u16, header
     });
     let waits = matches!(class, ErrorClass::RateLimited | ErrorClass::Quota | ErrorClass::Transient | ErrorClass::Busy);
     let asked = retry_after(headers).or_else(|| rule.and_then(|r| r.wait_s).map(|s| Duration::from_secs(s.into())));
-    Failure {
+    Failure::new(Details {
         class,
         certain: effect == Effect::Read || certain(status, class, rule.is_some()),
         status: Some(status),
@@ -58,7 +58,7 @@ pub(super) fn of_value(decl: &ConnectorDecl, effect: Effect, status: u16, header
         retry_after: asked.filter(|_| waits),
         correlation: correlation(headers, body),
         innocent: false,
-    }
+    })
 }
 
 fn fits(rule: &ErrorRuleDecl, status: u16, codes: &[String], message: &str) -> bool {
@@ -96,7 +96,9 @@ fn message(status: u16, said: &str, plain: &str) -> String {
         return cut(said, MAX_MESSAGE);
     }
     if (300..400).contains(&status) {
-        return format!("answered with a redirect ({status}), which is not followed: the connection's `base_url` must be the final address");
+        return format!(
+            "answered with a redirect ({status}), which is not followed: the connection's `base_url` must be the final address"
+        );
     }
     let plain = plain.trim();
     // A gateway's page is no sentence.
@@ -179,7 +181,7 @@ mod tests {
         let limited = check(403, json!({"message": "the Limit is reached"}), ErrorClass::RateLimited, true);
         assert_eq!(limited.retry_after, Some(Duration::from_secs(7)));
         let invalid = check(400, json!([{"errorCode": "BAD", "message": "no", "fields": ["a", "b"]}]), ErrorClass::Invalid, true);
-        assert_eq!((invalid.code.as_deref(), invalid.message.as_str(), invalid.fields), (Some("BAD"), "no", vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!((invalid.code.as_deref(), invalid.message.as_str(), invalid.fields.join("+")), (Some("BAD"), "no", "a+b".to_owned()));
         let nested = check(400, json!({"errors": [{"field": "a"}, {"field": "b"}]}), ErrorClass::Invalid, true);
         assert_eq!(nested.fields, ["a", "b"]);
         let read = failure(&decl(), Effect::Read, 500, &HeaderMap::new(), b"<html>oh</html>");
@@ -190,7 +192,12 @@ mod tests {
     fn duplicates_name_the_record() {
         let named = check(409, json!({"code": "DUP", "existing": ["7"]}), ErrorClass::Duplicate, true);
         assert_eq!(named.existing_id.as_deref(), Some("7"));
-        let said = check(400, json!([{"errorCode": "DUPLICATE_VALUE", "message": "key on record with id: 00T-x, sorry"}]), ErrorClass::Duplicate, true);
+        let said = check(
+            400,
+            json!([{"errorCode": "DUPLICATE_VALUE", "message": "key on record with id: 00T-x, sorry"}]),
+            ErrorClass::Duplicate,
+            true,
+        );
         assert_eq!(said.existing_id.as_deref(), Some("00T-x"));
     }
 

@@ -29,9 +29,12 @@ pub struct Connections(Arc<Inner>);
 pub(super) struct Inner {
     pub(super) world: Arc<World>,
     /// By the address of a config that is held here, so that an address cannot come to mean another.
-    known: RwLock<HashMap<usize, (Arc<Connection>, Arc<Account>)>>,
+    known: RwLock<HashMap<usize, Known>>,
     parts: Mutex<Parts>,
 }
+
+/// A config and its account.
+type Known = (Arc<Connection>, Arc<Account>);
 
 #[derive(Default)]
 struct Parts {

@@ -142,5 +142,5 @@ fn body(answer: &Answer) -> Result<Value, Failure> {
     if answer.body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Value::Null);
     }
-    serde_json::from_slice(&answer.body).map_err(|_| Failure { status: Some(answer.status), ..Failure::lost("the answer is no JSON") })
+    serde_json::from_slice(&answer.body).map_err(|_| Failure::lost("the answer is no JSON").with(|f| f.status = Some(answer.status)))
 }

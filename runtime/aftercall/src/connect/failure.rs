@@ -3,16 +3,21 @@
 //! Not for deciding what to do about it: that is `work`, by the class and by whether the effect is certain.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use aftercall_config::decl::ErrorClass;
 
-/// Something did not work out.
+/// Something did not work out; its [`Details`] are read as fields: `failure.class`.
 ///
 /// `Display` and `Debug` give the class, the status and the code, and never the text: systems like to repeat what a
 /// caller said. The text is in `message`, for the journal and for people.
-#[derive(Clone, PartialEq, thiserror::Error)]
-pub struct Failure {
+#[derive(Clone, PartialEq)]
+pub struct Failure(Box<Details>);
+
+/// What is known about a failure.
+#[derive(Clone, PartialEq)]
+pub struct Details {
     /// What it means.
     pub class: ErrorClass,
     /// Nothing was written, for certain. Always true for reads.
@@ -38,7 +43,7 @@ pub struct Failure {
 impl Failure {
     /// A failure of ours: nothing was sent, so nothing was written.
     pub fn unsent(class: ErrorClass, message: impl Into<String>) -> Self {
-        Self {
+        Self::new(Details {
             class,
             certain: true,
             status: None,
@@ -49,17 +54,28 @@ impl Failure {
             retry_after: None,
             correlation: None,
             innocent: false,
-        }
+        })
+    }
+
+    /// A failure of these details.
+    pub fn new(details: Details) -> Self {
+        Self(Box::new(details))
+    }
+
+    /// The same with something put right.
+    pub(super) fn with(mut self, change: impl FnOnce(&mut Details)) -> Self {
+        change(&mut self.0);
+        self
     }
 
     /// The request went out, and what became of it is unknown.
     pub fn lost(message: impl Into<String>) -> Self {
-        Self { certain: false, ..Self::unsent(ErrorClass::Timeout, message) }
+        Self::unsent(ErrorClass::Timeout, message).with(|f| f.certain = false)
     }
 
     /// It did not happen because another write of the batch failed.
     pub fn innocent(message: impl Into<String>) -> Self {
-        Self { innocent: true, ..Self::unsent(ErrorClass::Busy, message) }
+        Self::unsent(ErrorClass::Busy, message).with(|f| f.innocent = true)
     }
 
     /// The request does not fit the system or its manifest; trying again changes nothing.
@@ -68,11 +84,25 @@ impl Failure {
     }
 
     /// The same, as a read sees it: nothing was written in any case.
-    pub(super) fn of_read(mut self) -> Self {
-        self.certain = true;
-        self
+    pub(super) fn of_read(self) -> Self {
+        self.with(|f| f.certain = true)
     }
 }
+
+impl Deref for Failure {
+    type Target = Details;
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl DerefMut for Failure {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
+    }
+}
+
+impl std::error::Error for Failure {}
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,22 +2,24 @@
 //!
 //! Not for choosing what goes together: a batch is filled up in its order.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aftercall_config::decl::{ErrorClass, PackDecl};
 use aftercall_config::functions::like;
 use aftercall_config::project::{Connection, Request};
 use aftercall_config::template::Template;
 use serde_json::{Value, json};
-use std::sync::{Mutex, PoisonError};
 
 use super::classify::{self, Effect};
 use super::exchange::{Asking, Reply, exchange};
 use super::failure::Failure;
+use super::landed::landed;
+use super::outgoing::{Landed, Sent};
+use super::part::Part;
 use super::pointer;
 use super::read::object;
 use super::request::{render, scope};
-use super::write::{Part, Sent, Writer, held_up, landed, landed_id, unsent};
+use super::write::{Writer, held_up, landed_id, unsent};
 
 /// How many requests a batch of so many writes takes at least.
 pub fn requests_needed(connection: &Connection, writes: usize) -> usize {
@@ -116,7 +118,7 @@ impl Pack<'_> {
     }
 
     /// What the answer says about one write.
-    async fn result(&self, reply: &Reply, inside: &Inside<'_>) -> Result<super::write::Landed, Failure> {
+    async fn result(&self, reply: &Reply, inside: &Inside<'_>) -> Result<Landed, Failure> {
         let results = pointer::one(&reply.body, &self.decl.results).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let named = |result: &&Value| pointer::first_text(result, &self.decl.result_ref).as_deref() == Some(inside.name.as_str());
         let Some(result) = results.iter().find(named) else {
@@ -131,7 +133,15 @@ impl Pack<'_> {
         let decl = &self.connection.connector.decl;
         let failure = classify::of_value(decl, Effect::Write, status, &reply.headers, &body, "");
         if failure.code.as_ref().is_some_and(|code| self.decl.innocent.iter().any(|pattern| like(code, pattern))) {
-            return Err(Failure { class: ErrorClass::Busy, certain: true, innocent: true, ..failure });
+            return Err(failure.with(|f| {
+                f.class = ErrorClass::Busy;
+                f.certain = true;
+                f.innocent = true;
+            }));
+        }
+        if matches!(failure.class, ErrorClass::RateLimited | ErrorClass::Quota) {
+            let limiter = &self.writer.inner.account(self.connection).limiter;
+            limiter.hold(self.request.bucket.as_deref(), failure.class, failure.retry_after);
         }
         self.writer.settle(self.connection, inside.part, failure).await
     }

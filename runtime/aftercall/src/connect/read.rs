@@ -173,13 +173,7 @@ impl Reader {
     /// One record by id, or `None` when it is gone.
     ///
     /// Shape: `fields` are wanted beside those that the manifest always reads. Errors: also an object without a `read`.
-    pub async fn read(
-        &self,
-        connection: &Arc<Connection>,
-        object: &str,
-        id: &str,
-        fields: &[String],
-    ) -> Result<Option<Record>, Failure> {
+    pub async fn read(&self, connection: &Arc<Connection>, object: &str, id: &str, fields: &[String]) -> Result<Option<Record>, Failure> {
         let known = known(connection, object)?;
         let request = known.read.as_ref().ok_or_else(|| Failure::invalid(format!("`{object}` has no `read`")))?;
         let body = self.body_of(connection, object, known, request, id, fields).await?;

@@ -101,12 +101,13 @@ pub(super) fn prepare(connection: &Connection, base_url: &str, rendered: &Render
         }
         None => None,
     };
-    let shared = connection.connector.decl.headers.iter().map(|(name, value)| (name, value));
-    for (name, value) in shared.chain(rendered.headers.iter().map(|(name, value)| (name, value))) {
+    let own = rendered.headers.iter().map(|(name, value)| (name, value));
+    for (name, value) in connection.connector.decl.headers.iter().chain(own) {
         let bad = || Failure::invalid(format!("the header `{name}` cannot be written"));
         headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?, HeaderValue::from_str(value).map_err(|_| bad())?);
     }
-    let method = Method::from_bytes(rendered.method.as_bytes()).map_err(|_| Failure::invalid(format!("`{}` is no method", rendered.method)))?;
+    let method =
+        Method::from_bytes(rendered.method.as_bytes()).map_err(|_| Failure::invalid(format!("`{}` is no method", rendered.method)))?;
     let timeout = Duration::from_secs(connection.connector.decl.timeout_s.unwrap_or(TIMEOUT_S).into());
     Ok(Prepared { method, url: format!("{base_url}{}", rendered.path), headers, body, timeout })
 }

@@ -126,7 +126,8 @@ impl Intake {
             tracing::error!(source = %source.name, "the source has no signature, and unsigned payloads are not allowed");
             return Err(answer::later("this source is not set up").into());
         };
-        if source.allow_unsigned && !is_signed(decl, lookup) {
+        // Where there is a secret, a signature that does come must fit: a wrong one is a mistake that somebody wants to hear of.
+        if source.allow_unsigned && (source.secret.is_none() || !is_signed(decl, lookup)) {
             return Ok(());
         }
         let secrets = (self.secrets)(source).map_err(|error| {

@@ -52,7 +52,12 @@ impl Desk {
         let start = Timestamp::from_second(1_795_195_000).expect("in range");
         let journal: Arc<dyn Journal> =
             Arc::new(SqliteJournal::open(SqliteOptions::at(dir.path().join("j.db")), start).expect("a journal"));
-        let project = Arc::new(testing::project(&[("signs", SIGNS, "secret = \"env:S\""), ("open", OPEN, "allow_unsigned = true")]));
+        let project = Arc::new(testing::project(&[
+            ("signs", SIGNS, "secret = \"env:S\""),
+            ("open", OPEN, "allow_unsigned = true"),
+            ("lax", &SIGNS.replace("\"signs\"", "\"lax\""), "allow_unsigned = true"),
+            ("both", &SIGNS.replace("\"signs\"", "\"both\""), "allow_unsigned = true\nsecret = \"env:S\""),
+        ]));
         let clock = Arc::new(AtomicI64::new(1_795_195_000));
         let now = clock.clone();
         let intake = Intake::new(
@@ -179,8 +184,22 @@ async fn strangers_are_refused_and_told_nothing() {
     assert_eq!((status, &missing), (StatusCode::UNAUTHORIZED, &wrong));
     assert!(!wrong.to_string().contains("token"), "{wrong}");
     assert_eq!(desk.calls().await, []);
-    let (status, ..) = desk.ask(post("open", None, json!({"id": 1}).to_string())).await;
-    assert_eq!(status, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn unsigned_payloads_are_taken_where_that_is_allowed() {
+    let desk = Desk::open(Ok("s3cret"));
+    for (source, token, expected) in [
+        ("open", None, 202),
+        ("lax", None, 202),
+        ("lax", Some("whatever"), 202),
+        ("both", None, 202),
+        ("both", Some("s3cret"), 202),
+        ("both", Some("whatever"), 401),
+    ] {
+        let body = json!({"kind": "x", "id": format!("{source}-{token:?}")}).to_string();
+        assert_eq!(desk.ask(post(source, token, body)).await.0.as_u16(), expected, "{source} {token:?}");
+    }
 }
 
 #[tokio::test]
@@ -200,7 +219,10 @@ async fn wrong_doors_are_answered_kindly() {
     let desk = Desk::open(Ok("s3cret"));
     let (status, answer, _) = desk.ask(post("nobody", None, "{}")).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
-    assert_eq!(answer, json!({"error": "there is no source `nobody`; this project has: signs, open", "sources": ["signs", "open"]}));
+    assert_eq!(
+        answer,
+        json!({"error": "there is no source `nobody`; this project has: signs, open, lax, both", "sources": ["signs", "open", "lax", "both"]})
+    );
     let (status, answer, headers) = desk.ask(Ask::get("/v1/calls/signs").body(Body::empty()).expect("a request")).await;
     assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(answer["error"], "finished calls are sent here with POST, as JSON: POST /v1/calls/signs");

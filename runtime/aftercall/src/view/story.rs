@@ -70,7 +70,7 @@ pub fn short(story: &Story) -> String {
     }
     let retries = story.events.iter().filter(|e| e.kind == "read_failed" || e.kind == "attempt_failed").count();
     if retries > 0 {
-        let _ = writeln!(out, "  {}", dim(&format!("{} before the CRM took it", many(retries, "try"))));
+        let _ = writeln!(out, "  {}", dim(&format!("{} before the CRM took it", many(retries, "refusal"))));
     }
     out
 }

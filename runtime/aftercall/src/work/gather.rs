@@ -102,6 +102,7 @@ pub async fn plan_call(
             context.candidates.push(record);
         }
     }
+    own_records(reader, pipeline, &mut context).await?;
     let decision = matching::decide(project, pipeline, call, &context);
     if let Some(contact) = &decision.contact {
         related(reader, pipeline, contact, &mut context).await?;
@@ -182,6 +183,25 @@ async fn find(
             }
         }
     }
+    Ok(())
+}
+
+/// Records that this call has made already, as they are now: a second plan shows what is there, and changes nothing that is.
+async fn own_records(reader: &Reader, pipeline: &Pipeline, context: &mut Context) -> Result<(), Trouble> {
+    let mut wanted: Vec<(&Arc<Connection>, &str, String, Vec<String>)> = Vec::new();
+    for (write, id) in &context.own {
+        let Some(rule) = pipeline.writes.iter().find(|rule| &rule.id == write) else { continue };
+        let readable = rule.connection.connector.objects.get(&rule.object).is_some_and(|object| object.read.is_some());
+        if readable && !context.candidates.iter().any(|c| &c.id == id) {
+            let fields = rule.fields.iter().flat_map(|f| std::iter::once(&f.field).chain(&f.else_to)).cloned().collect();
+            wanted.push((&rule.connection, &rule.object, id.clone(), fields));
+        }
+    }
+    let reads = wanted.iter().map(async |(connection, object, id, fields)| {
+        reader.read(connection, object, id, fields).await.map_err(Trouble::of(connection))
+    });
+    let records = try_join_all(reads).await?;
+    context.own_records.extend(records.into_iter().flatten());
     Ok(())
 }
 

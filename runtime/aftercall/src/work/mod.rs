@@ -14,6 +14,7 @@ mod worker;
 
 pub use gather::{Before, Memory, Trouble, plan_call};
 pub use memory::{DryMemory, JournalMemory};
+pub use progress::own;
 pub use retry::{RetryPolicy, next_attempt, policy};
 pub use step::{Attempt, Step, step};
 pub use versions::{VersionError, Versions};

@@ -9,7 +9,7 @@ use aftercall_config::call::CallOutcome;
 use aftercall_config::functions::timestamp;
 use aftercall_config::project::{Connection, Pipeline, Project};
 use aftercall_plan::context::{KnownContact, Record as CrmRecord};
-use aftercall_plan::model::{FieldVerdict, Link, LinkTo, Op, Plan, Write};
+use aftercall_plan::model::{FieldVerdict, Guarantee, Link, LinkTo, Op, Plan, Write};
 use aftercall_plan::plan::pipeline_for;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::gather::{Before, Trouble as ReadTrouble, plan_call};
-use super::progress::{Progress, Standing, depends_on, due, receipt, sends, verdict};
+use super::progress::{Progress, Standing, depends_on, due, own, receipt, sends, verdict};
 use super::retry::{counts, next_attempt, policy};
 use super::step::{Attempt, Step, step};
 use super::worker::Worker;
@@ -135,7 +135,13 @@ impl Hand<'_> {
     fn standing_plan(&self, now: Timestamp) -> Option<(Plan, Standing)> {
         let row = self.claim.plan.as_ref().filter(|p| p.revision == self.claim.call.revision)?;
         let plan: Plan = row.plan.read().ok()?;
-        let standing: Standing = self.claim.writes.iter().map(|w| (w.write.clone(), Progress::of(w))).collect();
+        let mut standing: Standing = self.claim.writes.iter().map(|w| (w.write.clone(), Progress::of(w))).collect();
+        // What was under way when a worker died is sent again, where the system can tell it from a second one.
+        for write in plan.writes.iter().filter(|w| repeatable(w)) {
+            if let Some(progress) = standing.get_mut(&write.id).filter(|p| p.state == WriteState::Unknown && p.next_at.is_none()) {
+                progress.next_at = Some(now);
+            }
+        }
         let sent = standing.values().any(|p| matches!(p.state, WriteState::Applied | WriteState::Unknown | WriteState::Rejected | WriteState::Dead));
         let old = now.duration_since(row.recorded_at) > PLAN_AGE;
         (sent || !old).then_some((plan, standing))
@@ -146,9 +152,7 @@ impl Hand<'_> {
         let claim = self.claim;
         let known: BTreeMap<String, KnownContact> =
             claim.links.iter().filter_map(|link| Some((link.connection.clone(), link.record.read().ok()?))).collect();
-        let own = claim.writes.iter().filter(|w| w.state == WriteState::Applied && w.op == "create");
-        let own = own.filter_map(|w| Some((w.write.clone(), w.record_id.clone()?))).collect();
-        let before = Before { known, own, evidence: self.evidence.clone() };
+        let before = Before { known, own: own(&self.pipeline, &claim.writes), evidence: self.evidence.clone() };
         let reader = self.worker.connections.reader();
         let planned = plan_call(&reader, self.worker.memory.as_ref(), &self.project, &self.pipeline, &self.call, before, now).await;
         let (context, plan) = match planned {
@@ -221,12 +225,13 @@ impl Hand<'_> {
                 }
                 WriteOutcome::Kept => {}
                 WriteOutcome::InDoubt => doubtful.push(write.id.clone()),
-                WriteOutcome::SlotTaken { .. } => {
-                    standing.insert(write.id.clone(), Progress::fresh(WriteState::Held));
+                WriteOutcome::SlotTaken { by } => {
+                    let held = Some(format!("call `{by}` has booked this time"));
+                    standing.insert(write.id.clone(), Progress { held, ..Progress::fresh(WriteState::Held) });
                 }
             }
         }
-        let safe: Vec<String> = doubtful.into_iter().filter(|id| plan.writes.iter().any(|w| &w.id == id && sends(w))).collect();
+        let safe: Vec<String> = doubtful.into_iter().filter(|id| plan.writes.iter().any(|w| &w.id == id && sends(w) && repeatable(w))).collect();
         if !safe.is_empty() {
             self.intend(&safe, &mut standing, Vec::new()).await?;
         }
@@ -483,6 +488,11 @@ impl Hand<'_> {
         }));
         self.worker.journal.record(recording(self.claim, self.worker.now(), records, Then::Release)).await.map(|r| r.status)
     }
+}
+
+/// Whether sending it a second time changes nothing: an update by id says the same again, and a create is known by its key.
+fn repeatable(write: &Write) -> bool {
+    matches!(write.op, Op::Update { .. }) || write.guarantee == Guarantee::Exact
 }
 
 /// The state of a write that was never sent.

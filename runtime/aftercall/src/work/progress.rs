@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aftercall_config::project::Pipeline;
 use aftercall_plan::model::{FieldVerdict, LinkTo, Op, Plan, Write};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -25,12 +26,14 @@ pub struct Progress {
     pub next_at: Option<Timestamp>,
     /// Fields that the system refused, each with its word for why.
     pub refused: BTreeMap<String, String>,
+    /// Why it waits for a person, where the plan does not say it itself: another call has the time.
+    pub held: Option<String>,
 }
 
 impl Progress {
     /// A write that nothing has happened to.
     pub fn fresh(state: WriteState) -> Self {
-        Self { state, attempt: 0, record_id: None, since: None, next_at: None, refused: BTreeMap::new() }
+        Self { state, attempt: 0, record_id: None, since: None, next_at: None, refused: BTreeMap::new(), held: None }
     }
 
     /// As the journal has it.
@@ -45,12 +48,25 @@ impl Progress {
             since: row.since,
             next_at: row.next_at,
             refused,
+            held: row.trouble.as_ref().filter(|_| row.state == WriteState::Held).map(|trouble| trouble.message.clone()),
         }
     }
 }
 
 /// All writes of a call, by id.
 pub type Standing = BTreeMap<String, Progress>;
+
+/// The records that a call has made, by write. What it only changed (the caller's own record, a record of the context) is not among them,
+/// except where this call created it.
+pub fn own(pipeline: &Pipeline, writes: &[WriteRow]) -> BTreeMap<String, String> {
+    let contact = pipeline.connection.connector.decl.find.as_ref().map(|f| f.object.as_str());
+    let ours = |w: &&WriteRow| {
+        let only_ours = pipeline.writes.iter().any(|rule| rule.id == w.write && rule.target.is_none() && Some(rule.object.as_str()) != contact);
+        w.op == "create" || only_ours
+    };
+    let made = writes.iter().filter(|w| matches!(w.state, WriteState::Applied | WriteState::Skipped)).filter(ours);
+    made.filter_map(|w| Some((w.write.clone(), w.record_id.clone()?))).collect()
+}
 
 /// Whether a write changes anything.
 pub fn sends(write: &Write) -> bool {
@@ -164,11 +180,11 @@ pub fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -> Verdi
         (CallStatus::Held, Some(format!("{}: perhaps written, and nothing can tell; a person must look", names(&stuck))))
     } else if !held.is_empty() {
         let because = held.iter().find_map(|w| match &w.op {
-            Op::Blocked { because } => Some(because.clone()),
-            _ => None,
+            Op::Blocked { because } => Some((&w.id, because)),
+            _ => standing.get(&w.id)?.held.as_ref().map(|because| (&w.id, because)),
         });
         let status = if applied { CallStatus::Review } else { CallStatus::Held };
-        (status, Some(because.map_or_else(|| format!("{} waits for a person", names(&held)), |b| format!("{}: {b}", held[0].id))))
+        (status, Some(because.map_or_else(|| format!("{} waits for a person", names(&held)), |(id, because)| format!("{id}: {because}"))))
     } else if let Some(review) = &plan.decision.review {
         (CallStatus::Review, Some(review.clone()))
     } else if refused {

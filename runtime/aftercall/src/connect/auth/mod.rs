@@ -30,6 +30,9 @@ use super::secret::{Secret, resolve};
 /// A token is fetched anew so long before it ends.
 const EARLY: Duration = Duration::from_secs(60);
 
+/// After trouble with the next token, the old one serves so long before the next try.
+const RESPITE: Duration = Duration::from_secs(5);
+
 /// A refresh token that replaces the one that the operator configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredToken {
@@ -112,6 +115,8 @@ pub(super) struct Auth {
     refresh: tokio::sync::Mutex<Option<(u64, Failure)>>,
     /// Refreshes that have ended; changed only by who holds `refresh`.
     refreshes: AtomicU64,
+    /// When a refresh failed last.
+    failed: Mutex<Option<Instant>>,
     /// A new refresh token that the store did not take yet.
     unsaved: Mutex<Option<StoredToken>>,
 }
@@ -127,6 +132,7 @@ impl Auth {
             pass: Mutex::new(pass),
             refresh: tokio::sync::Mutex::new(None),
             refreshes: AtomicU64::new(0),
+            failed: Mutex::new(None),
             unsaved: Mutex::new(None),
         })
     }
@@ -150,6 +156,10 @@ impl Auth {
             return Ok(pass);
         }
         let usable = pass.good_until.is_some_and(|until| now < until);
+        let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if usable && failed.is_some_and(|at| now < at + RESPITE) {
+            return Ok(pass);
+        }
         match self.renew(Some(&pass)).await {
             // The old one still lives, so trouble with the new one can wait.
             Err(failure) if usable && failure.class != ErrorClass::AuthRevoked => Ok(pass),
@@ -177,9 +187,18 @@ impl Auth {
             let result = auth.fetch(number, old.as_deref()).await;
             auth.refreshes.store(number, Ordering::Release);
             *last = result.as_ref().err().map(|failure| (number, failure.clone()));
-            let pass = Arc::new(result?);
-            *auth.pass.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&pass));
-            Ok(pass)
+            *auth.failed.lock().unwrap_or_else(PoisonError::into_inner) = result.is_err().then(Instant::now);
+            let mut current = auth.pass.lock().unwrap_or_else(PoisonError::into_inner);
+            match result {
+                Ok(pass) => Ok(Arc::clone(current.insert(Arc::new(pass)))),
+                Err(failure) => {
+                    // A dead pass is not tried again: the next one begins at the credentials.
+                    if failure.class == ErrorClass::AuthRevoked && auth.connection.grant.is_some() {
+                        *current = None;
+                    }
+                    Err(failure)
+                }
+            }
         });
         task.await.unwrap_or_else(|_| Err(Failure::unsent(ErrorClass::Transient, "fetching a token was broken off")))
     }

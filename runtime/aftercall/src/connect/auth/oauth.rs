@@ -120,7 +120,11 @@ pub(super) async fn ask(auth: &Auth, decl: &GrantDecl, form: &[(&str, &str)]) ->
     let said = said.map_or_else(String::new, |said| format!(": {}", cut(&said, 200)));
     let named = code.as_deref().unwrap_or("no reason");
     let message = format!("the token endpoint answered {} ({named}){said}", answer.status);
-    Err(Failure { status: Some(answer.status), code, retry_after: retry_after(&answer.headers), ..Failure::unsent(class, message) })
+    Err(Failure::unsent(class, message).with(|f| {
+        f.status = Some(answer.status);
+        f.code = code;
+        f.retry_after = retry_after(&answer.headers);
+    }))
 }
 
 /// What a token's answer gives.

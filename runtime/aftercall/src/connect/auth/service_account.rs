@@ -37,7 +37,8 @@ pub(super) async fn grant(auth: &Auth, decl: &GrantDecl) -> Result<Grant, Failur
         true => Some(auth.credential("subject")?),
         false => None,
     };
-    let url = auth.token_url(decl)?.or_else(|| key.token_uri.clone()).ok_or_else(|| revoked("the connector's `auth` has no `token_url`"))?;
+    let url =
+        auth.token_url(decl)?.or_else(|| key.token_uri.clone()).ok_or_else(|| revoked("the connector's `auth` has no `token_url`"))?;
     let assertion = sign(&key, &url, decl.scope.as_deref(), subject.as_ref().map(super::Secret::reveal), Timestamp::now())?;
     let decl = GrantDecl { token_url: Some(url), ..decl.clone() };
     let form = [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", assertion.as_str())];
@@ -78,7 +79,12 @@ mod tests {
     const PEM: &str = include_str!("../tests/robot.pem");
 
     fn key(pem: &str) -> KeyFile {
-        KeyFile { client_email: "robot@x.example".to_owned(), private_key: pem.to_owned(), private_key_id: Some("k1".to_owned()), token_uri: None }
+        KeyFile {
+            client_email: "robot@x.example".to_owned(),
+            private_key: pem.to_owned(),
+            private_key_id: Some("k1".to_owned()),
+            token_uri: None,
+        }
     }
 
     #[test]
@@ -86,10 +92,8 @@ mod tests {
         let now: Timestamp = "2026-11-24T12:00:10Z".parse().expect("a time");
         let jwt = sign(&key(PEM), "https://x.example/token", Some("read"), Some("ann@x.example"), now).expect("signed");
         let (signed, signature) = jwt.rsplit_once('.').expect("three parts");
-        let parts: Vec<Value> = signed
-            .split('.')
-            .map(|part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).expect("base64")).expect("JSON"))
-            .collect();
+        let parts: Vec<Value> =
+            signed.split('.').map(|part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).expect("base64")).expect("JSON")).collect();
         assert_eq!(parts[0], json!({"alg": "RS256", "typ": "JWT", "kid": "k1"}));
         let expected = json!({
             "iss": "robot@x.example", "aud": "https://x.example/token", "scope": "read", "sub": "ann@x.example",

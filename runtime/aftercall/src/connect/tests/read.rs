@@ -131,7 +131,8 @@ fn until(number: usize, before: impl Fn() -> Does + Send + Sync + 'static) -> (F
 #[tokio::test(start_paused = true)]
 async fn short_trouble_is_ridden_out() {
     let connection = tiny(NOWHERE, "");
-    for trouble in [says(500, &json!({})), says(503, &json!({})), Does::Drops, says(429, &json!({})), says(400, &json!({"code": "LOCKED"}))] {
+    for trouble in [says(500, &json!({})), says(503, &json!({})), Does::Drops, says(429, &json!({})), says(400, &json!({"code": "LOCKED"}))]
+    {
         let (fake, calls) = until(2, move || trouble.clone());
         assert_eq!(fake.connections().reader().user(&connection, "a@x.example").await, Ok(None));
         assert_eq!(calls.load(Ordering::SeqCst), 3);

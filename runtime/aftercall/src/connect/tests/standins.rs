@@ -115,7 +115,7 @@ async fn every_way_in_and_every_identity() {
             assert!(first.created, "{name} {way}");
             // The same again is the same record.
             let again = it.send(it.any("acfirst1")).await.unwrap_or_else(|f| panic!("{name} {way}: {f}: {}", f.message));
-            assert_eq!(again.created, false, "{name} {way}");
+            assert!(!again.created, "{name} {way}");
             assert!(again.id.starts_with(&first.id) || first.id.starts_with(&again.id), "{} {}", first.id, again.id);
             assert_eq!(it.records(), empty + 1, "{name} {way}");
             assert_ne!(it.send(it.any("acsecond")).await.expect("landed").id, first.id);
@@ -247,7 +247,7 @@ async fn a_time_is_taken_once() {
         assert_eq!(look().await, 1, "{name}");
         // What was withdrawn does not count as booked when the same write comes again.
         let again = it.send(slot).await.expect_err("withdrawn");
-        assert_eq!((again.class, again.existing_id), (ErrorClass::Duplicate, None), "{name}");
+        assert_eq!((again.class, &again.existing_id), (ErrorClass::Duplicate, &None), "{name}");
     }
 }
 

@@ -84,7 +84,8 @@ impl Transport for Fake {
             let rest = request.url.split_once("://").map_or("", |(_, rest)| rest);
             let path = rest.find('/').map_or("/", |at| &rest[at..]).to_owned();
             let text = String::from_utf8_lossy(&request.body.unwrap_or_default()).into_owned();
-            let headers = request.headers.iter().map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect();
+            let headers =
+                request.headers.iter().map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect();
             let body = serde_json::from_str(&text).unwrap_or(Value::Null);
             let seen = Seen { method: request.method.to_string(), path, headers, text, body };
             let does = (self.behaviour)(&seen);
@@ -222,7 +223,8 @@ pub(super) fn service_account() -> Value {
 
 /// A connection out of a manifest's text and the lines of `[connection.it]`.
 pub(super) fn connection(manifest: &str, system: &str, lines: &str) -> Arc<Connection> {
-    let project = format!("name = \"t\"\ntimezone = \"America/Chicago\"\nphone_region = \"US\"\n[connection.it]\nsystem = \"{system}\"\n{lines}\n");
+    let project =
+        format!("name = \"t\"\ntimezone = \"America/Chicago\"\nphone_region = \"US\"\n[connection.it]\nsystem = \"{system}\"\n{lines}\n");
     let files = Files::new().with("aftercall.toml", project).with(format!("mappings/{system}/connector.toml"), manifest.to_owned());
     let loaded = resolve::load(&files);
     let found = loaded.render(false);

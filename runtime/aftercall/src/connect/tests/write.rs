@@ -8,7 +8,7 @@ use aftercall_config::project::Connection;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::super::{Failure, LinkTarget, Outgoing, OutgoingOp, Sent};
+use super::super::{LinkTarget, Outgoing, OutgoingOp, Sent};
 use super::tiny::{Does, Fake, NOWHERE, landed, ok, says, tiny};
 
 pub(super) fn create(write_id: &str, object: &str, marker: &str, fields: &[(&str, Value)]) -> Outgoing {
@@ -42,9 +42,9 @@ async fn send(fake: &Fake, connection: &Arc<Connection>, batch: Vec<Outgoing>) -
 pub(super) fn outcome(sent: &[Sent]) -> Vec<String> {
     let one = |sent: &Sent| match &sent.result {
         Ok(landed) => format!("{} = {}{}", sent.write_id, landed.id, if landed.created { "" } else { " (was there)" }),
-        Err(Failure { class, certain, innocent, .. }) => {
-            let (certain, innocent) = (if *certain { "" } else { "?" }, if *innocent { " (innocent)" } else { "" });
-            format!("{}: {}{certain}{innocent}", sent.write_id, class.as_str())
+        Err(f) => {
+            let (certain, innocent) = (if f.certain { "" } else { "?" }, if f.innocent { " (innocent)" } else { "" });
+            format!("{}: {}{certain}{innocent}", sent.write_id, f.class.as_str())
         }
     };
     sent.iter().map(one).collect()

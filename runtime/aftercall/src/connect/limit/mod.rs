@@ -3,7 +3,9 @@
 //! Everybody who waits stands in one line, first come, first served. Not for waits of minutes: who would stand too long
 //! is told at once how long it takes, and comes back. Durable waiting belongs to `work`.
 
-use std::collections::{BTreeMap, VecDeque};
+mod window;
+
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,15 +16,13 @@ use tokio::sync::{Mutex as Line, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::failure::Failure;
+use window::Window;
 
 /// Requests at once where the manifest does not say.
 const CONCURRENCY: u32 = 8;
 
 /// The longest stand in line. Longer, and the lease of the caller's lane would be at stake.
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(20);
-
-/// Systems count when a request arrives, we when it leaves: a window is kept a little longer than it is.
-const MARGIN: Duration = Duration::from_millis(50);
 
 /// Holds after a `rate_limited` that says no time, doubling.
 const FIRST_HOLD: Duration = Duration::from_secs(1);
@@ -58,60 +58,6 @@ pub struct WindowUsage {
     pub max: u32,
     /// Its length in seconds.
     pub per_s: u32,
-}
-
-/// One sliding window: when requests left, the nearest ones merged so that long windows stay small.
-#[derive(Debug)]
-struct Window {
-    rate: RateDecl,
-    sent: VecDeque<Sent>,
-    used: u32,
-}
-
-/// Requests that left close to each other.
-#[derive(Debug)]
-struct Sent {
-    first: Instant,
-    last: Instant,
-    count: u32,
-}
-
-impl Window {
-    fn new(rate: &RateDecl) -> Self {
-        Self { rate: rate.clone(), sent: VecDeque::new(), used: 0 }
-    }
-
-    fn forget(&mut self, now: Instant) {
-        while let Some(sent) = self.sent.pop_front_if(|sent| sent.last + length(&self.rate) <= now) {
-            self.used -= sent.count;
-        }
-    }
-
-    /// When there is room; `None` for now.
-    fn room(&mut self, now: Instant) -> Option<Instant> {
-        self.forget(now);
-        if self.used < self.rate.requests.max(1) {
-            return None;
-        }
-        self.sent.front().map(|sent| sent.last + length(&self.rate))
-    }
-
-    fn take(&mut self, now: Instant) {
-        self.used += 1;
-        // A thousandth of the window; merged under the later time, so that it is never thought emptier than it is.
-        let grain = Duration::from_millis(self.rate.per_s.into());
-        match self.sent.back_mut() {
-            Some(sent) if now.duration_since(sent.first) < grain => {
-                sent.last = now;
-                sent.count += 1;
-            }
-            _ => self.sent.push_back(Sent { first: now, last: now, count: 1 }),
-        }
-    }
-}
-
-fn length(rate: &RateDecl) -> Duration {
-    Duration::from_secs(rate.per_s.into()) + MARGIN
 }
 
 /// Windows that hold together, with what the system says about them.
@@ -178,7 +124,7 @@ impl Queue {
 
 fn too_long(class: ErrorClass, wait: Duration) -> Failure {
     let message = format!("not sent: this connection must hold for {} s", wait.as_secs() + 1);
-    Failure { retry_after: Some(wait), ..Failure::unsent(class, message) }
+    Failure::unsent(class, message).with(|f| f.retry_after = Some(wait))
 }
 
 /// The pace of one connection.
@@ -351,5 +297,5 @@ impl Limiter {
 }
 
 #[cfg(test)]
-#[path = "tests/limit.rs"]
+#[path = "../tests/limit.rs"]
 mod tests;

@@ -1,0 +1,18 @@
+//! The user stories, each through the real binary and over HTTP, against stand-ins, asserting what a person would see.
+//!
+//! Not for what one room does by itself: that is tested in the room.
+
+mod appointments;
+mod batch;
+mod callers;
+mod command_line;
+mod dry_run;
+mod follow_ups;
+mod outages;
+mod refusals;
+mod service;
+mod start;
+mod store;
+mod support;
+mod tidy;
+mod webhooks;
