@@ -5,7 +5,11 @@ use serde_json::json;
 use crate::support::{Desk, aftercall, call, rows, text};
 
 fn three() -> Vec<String> {
-    ["c-1", "c-2", "c-3"].into_iter().zip(["+15125550142", "+15125550190", "+15125550143"]).map(|(id, phone)| call(id, json!({"caller": {"phone": phone}})).to_string()).collect()
+    ["c-1", "c-2", "c-3"]
+        .into_iter()
+        .zip(["+15125550142", "+15125550190", "+15125550143"])
+        .map(|(id, phone)| call(id, json!({"caller": {"phone": phone}})).to_string())
+        .collect()
 }
 
 /// Story: one line of a file is broken. It is named with its number, the others land, and the exit code says that not all is well.
@@ -18,7 +22,11 @@ fn a_bad_line_stops_nobody() {
     assert!(ran.stderr.contains("calls.jsonl:2: "), "{}", ran.stderr);
     assert!(ran.stderr.contains("calls.jsonl:5: "), "{}", ran.stderr);
     assert!(!ran.stderr.contains("oops"), "what stood there is not repeated: {}", ran.stderr);
-    assert!(ran.stderr.contains("3 new, 0 amended, 0 known already, 0 not for us, 2 bad lines; the journal has 3 landed"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("3 new, 0 amended, 0 known already, 0 not for us, 2 bad lines; the journal has 3 landed"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(desk.logged().len(), 3);
 }
 
@@ -109,7 +117,13 @@ fn a_call_that_no_pipeline_takes() {
 fn several_hundred_calls() {
     let desk = Desk::salesforce();
     let lines: Vec<String> = (0..600)
-        .map(|n| call(&format!("c-{n}"), json!({"caller": {"phone": format!("+1512555{:04}", 2000 + n % 50), "name": format!("Caller Number{}", n % 50)}})).to_string())
+        .map(|n| {
+            call(
+                &format!("c-{n}"),
+                json!({"caller": {"phone": format!("+1512555{:04}", 2000 + n % 50), "name": format!("Caller Number{}", n % 50)}}),
+            )
+            .to_string()
+        })
         .collect();
     desk.write("many.jsonl", &lines.join("\n"));
     let ran = desk.run(&["sync", "many.jsonl", "--format", "json", "--wait", "60s"]).exits(0);

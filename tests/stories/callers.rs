@@ -14,7 +14,11 @@ fn known_by_the_number() {
     assert_eq!((text(&entry, "WhoId"), text(&entry, "CallObject")), ("0035e0000000001AAA", "c-1"));
     assert_eq!(text(&entry, "WhatId"), "0065e0000000001AAA", "next to what she has open");
     let shown = desk.run(&["show", "json:c-1"]).exits(0);
-    assert!(shown.stdout.contains("the number +15125550142 belongs to Nora Whitfield (0035e0000000001AAA), and no other record fits"), "{}", shown.stdout);
+    assert!(
+        shown.stdout.contains("the number +15125550142 belongs to Nora Whitfield (0035e0000000001AAA), and no other record fits"),
+        "{}",
+        shown.stdout
+    );
 }
 
 /// Story: numbers stand in a CRM as people type them, and are found all the same.
@@ -118,7 +122,8 @@ fn a_burst_is_one_contact_where_search_lags() {
 #[test]
 fn a_shared_number_is_a_question() {
     let desk = Desk::salesforce();
-    let twin = json!({"Contact": [{"Id": "0035e0000000009AAA", "FirstName": "Owen", "LastName": "Whitfield", "MobilePhone": "5125550142"}]});
+    let twin =
+        json!({"Contact": [{"Id": "0035e0000000009AAA", "FirstName": "Owen", "LastName": "Whitfield", "MobilePhone": "5125550142"}]});
     desk.crm.load(&twin).expect("a record");
     let call = call("c-1", json!({"caller": {"phone": "+15125550142", "name": "N. Whitfield"}}));
     let ran = desk.sync(&[call]);
@@ -142,7 +147,8 @@ fn a_shared_number_is_a_question() {
 #[test]
 fn a_shared_number_with_an_address_is_no_question() {
     let desk = Desk::salesforce();
-    let twin = json!({"Contact": [{"FirstName": "Owen", "LastName": "Whitfield", "MobilePhone": "5125550143", "Email": "owen@example.com"}]});
+    let twin =
+        json!({"Contact": [{"FirstName": "Owen", "LastName": "Whitfield", "MobilePhone": "5125550143", "Email": "owen@example.com"}]});
     desk.crm.load(&twin).expect("a record");
     let caller = json!({"phone": "+15125550143", "email": "paul.whitfield@example.com"});
     desk.sync(&[call("c-1", json!({"caller": caller}))]).exits(0);

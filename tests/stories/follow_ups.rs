@@ -21,7 +21,7 @@ fn after_business_minutes(from: Timestamp, mut minutes: u32) -> Zoned {
     let mut time = from.to_zoned(zone);
     while minutes > 0 {
         minutes -= u32::from(open(&time));
-        time = time + SignedDuration::from_mins(1);
+        time += SignedDuration::from_mins(1);
     }
     time
 }
@@ -65,7 +65,9 @@ fn an_escalation_goes_to_the_manager() {
 #[test]
 fn the_known_owner_follows_up() {
     let desk = Desk::salesforce();
-    desk.crm.load(&json!({"Contact": [{"FirstName": "Omar", "LastName": "Haddad", "Phone": "5125550160", "OwnerId": BEN}]})).expect("a record");
+    desk.crm
+        .load(&json!({"Contact": [{"FirstName": "Omar", "LastName": "Haddad", "Phone": "5125550160", "OwnerId": BEN}]}))
+        .expect("a record");
     let said = json!({"outcome": "message", "caller": {"phone": "+15125550160"}, "follow_up": {"reason": "Send the estimate"}});
     desk.sync(&[call("c-1", said)]).exits(0);
     let task = only(desk.to_dos(), "one task");
@@ -129,7 +131,10 @@ fn a_stage_only_advances() {
     desk.crm.load(&json!({"Opportunity": [{"Id": nora, "Name": "Whitfield: crown", "StageName": "Negotiation/Review", "CloseDate": "2026-12-31"}]})).expect("a record");
     desk.sync(&[booked("c-2", "+15125550142")]).exits(0);
     assert_eq!(stage(nora), "Negotiation/Review");
-    let write = only(desk.story("json:c-2")["writes"].as_array().cloned().unwrap_or_default().into_iter().filter(|w| w["write"] == "stage").collect(), "the write");
+    let write = only(
+        desk.story("json:c-2")["writes"].as_array().cloned().unwrap_or_default().into_iter().filter(|w| w["write"] == "stage").collect(),
+        "the write",
+    );
     assert!(write["receipt"].to_string().contains("Negotiation/Review"), "and the receipt says what stayed: {write:#}");
 }
 

@@ -7,6 +7,7 @@ mod batch;
 mod callers;
 mod command_line;
 mod dry_run;
+mod findings;
 mod follow_ups;
 mod outages;
 mod refusals;

@@ -8,11 +8,17 @@ use serde_json::{Value, json};
 use crate::support::{Desk, call, eventually, known_callers, only, slot, text};
 
 fn nora(id: &str) -> Value {
-    call(id, json!({"outcome": "message", "follow_up": {"reason": "Call back"}, "caller": {"phone": "+15125550142", "name": "Nora Whitfield"}}))
+    call(
+        id,
+        json!({"outcome": "message", "follow_up": {"reason": "Call back"}, "caller": {"phone": "+15125550142", "name": "Nora Whitfield"}}),
+    )
 }
 
 fn stranger(id: &str) -> Value {
-    call(id, json!({"outcome": "message", "follow_up": {"reason": "Call back"}, "caller": {"phone": "+15125559001", "name": "Tess Newman"}}))
+    call(
+        id,
+        json!({"outcome": "message", "follow_up": {"reason": "Call back"}, "caller": {"phone": "+15125559001", "name": "Tess Newman"}}),
+    )
 }
 
 /// One entry, one task and nobody twice.
@@ -205,7 +211,12 @@ fn a_calendar_that_is_down_holds_up_nothing_else() {
 #[test]
 fn bad_weather() {
     let desk = Desk::salesforce().impatient();
-    let share = |kind, probability, seed| FaultSpec { probability: Some(probability), seed: Some(seed), for_ms: Some(8_000), ..FaultSpec::new(kind) };
+    let share = |kind, probability, seed| FaultSpec {
+        probability: Some(probability),
+        seed: Some(seed),
+        for_ms: Some(8_000),
+        ..FaultSpec::new(kind)
+    };
     desk.crm.fault(share(FaultKind::ServerError, 0.1, 3));
     desk.crm.fault(share(FaultKind::CommitThenDrop, 0.1, 5).on_path("composite"));
     desk.crm.fault(share(FaultKind::ApplyLate, 0.1, 7).on_path("composite").delayed_ms(300));

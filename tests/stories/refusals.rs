@@ -1,1 +1,145 @@
-//! Later.
+//! Stories of a CRM that refuses: one field, one record, or all of it. What can land lands, and what did not is said.
+
+use serde_json::{Value, json};
+
+use crate::support::{Desk, call, only, rows, text};
+
+fn new_caller(id: &str, more: Value) -> Value {
+    let mut call = call(
+        id,
+        json!({"outcome": "message", "follow_up": {"reason": "Call back"}, "caller": {"phone": "+15125559001", "name": "Tess Newman"}}),
+    );
+    for (key, value) in more.as_object().cloned().unwrap_or_default() {
+        call[key] = value;
+    }
+    call
+}
+
+fn write(story: &Value, id: &str) -> Value {
+    only(rows(story, "writes").into_iter().filter(|w| w["write"] == id).collect(), id)
+}
+
+fn field(write: &Value, name: &str) -> Value {
+    only(rows(write, "receipt").into_iter().filter(|f| f["field"] == name).collect(), name)
+}
+
+/// Story: an admin has closed a picklist, and our value is not in it. The field is left out, the record lands, and the receipt says so.
+#[test]
+fn a_refused_field_costs_only_itself() {
+    let desk = Desk::salesforce();
+    desk.edit("mappings/acme/contact.toml", "spanish = \"Spanish\"", "spanish = \"Spanish\", klingon = \"Klingon\"");
+    let language = json!({"name": "Preferred_Language__c", "type": "picklist", "values": ["English", "Spanish"], "restricted": true});
+    desk.crm.configure(&json!({"custom_fields": {"Contact": [language]}})).expect("a setting");
+    let ran = desk.sync(&[new_caller("c-1", json!({"captured": {"language": "klingon"}}))]).exits(1);
+    assert!(ran.stdout.contains("partial") && ran.stdout.contains("a field was refused; everything else landed"), "{}", ran.stdout);
+    let tess = only(desk.crm_rows("Contact").into_iter().filter(|c| c["LastName"] == "Newman").collect(), "the contact");
+    assert!(tess["Preferred_Language__c"].is_null());
+    assert_eq!((desk.logged().len(), desk.to_dos().len()), (1, 1), "and so do the others");
+    let story = desk.story("json:c-1");
+    assert_eq!(story["call"]["status"], "partial");
+    let contact = write(&story, "contact");
+    assert_eq!(contact["state"], "applied");
+    let refused = field(&contact, "Preferred_Language__c");
+    assert_eq!((text(&refused, "state"), text(&refused, "value")), ("refused", "Klingon"));
+    assert!(text(&refused, "because").to_lowercase().contains("picklist"), "in the CRM's own words: {refused}");
+    assert_eq!(field(&contact, "MobilePhone")["state"], "landed");
+    let shown = desk.run(&["show", "json:c-1"]).exits(0).stdout;
+    assert!(
+        shown.lines().any(|line| line.contains("refused") && line.contains("Preferred_Language__c") && line.contains("Klingon")),
+        "{shown}"
+    );
+}
+
+/// Story: an admin has made a field required that nobody fills. The record does not land, and what does not need it does.
+#[test]
+fn a_refused_record_holds_up_only_what_needs_it() {
+    let desk = Desk::salesforce();
+    let insurance = json!({"name": "Insurance__c", "type": "string", "length": 40, "required": true});
+    desk.crm.configure(&json!({"custom_fields": {"Contact": [insurance]}})).expect("a setting");
+    let booked = json!({"outcome": "booked", "appointment": crate::support::slot(9)});
+    let ran = desk.sync(&[new_caller("c-1", booked)]).exits(1);
+    assert!(ran.seen().contains("contact did not land"), "{}", ran.seen());
+    assert_eq!(desk.crm_rows("Contact").len(), 6);
+    assert!(desk.logged().is_empty() && desk.to_dos().is_empty(), "what hangs on the contact waits for it");
+    assert_eq!(desk.events().len(), 1, "the appointment does not need it");
+    let story = desk.story("json:c-1");
+    assert_eq!(story["call"]["status"], "partial");
+    let contact = write(&story, "contact");
+    assert_eq!(contact["state"], "dead");
+    assert!(contact["trouble"]["message"].as_str().is_some_and(|m| m.contains("Insurance__c")), "{contact:#}");
+    assert_eq!(write(&story, "call")["state"], "blocked");
+    assert_eq!(write(&story, "appointment")["state"], "applied");
+}
+
+/// Story: a call log entry that the CRM refuses does not take the contact and the task with it.
+#[test]
+fn a_refused_sibling_holds_up_nobody() {
+    let desk = Desk::salesforce();
+    desk.edit(
+        "pipelines/front-desk.toml",
+        "mapping = \"salesforce/call-log\"",
+        "mapping = \"salesforce/call-log\"\nfields.WhoId = \"0035e00000000ZZAAA\"",
+    );
+    let ran = desk.sync(&[new_caller("c-1", json!({}))]);
+    let story = desk.story("json:c-1");
+    assert_eq!(write(&story, "contact")["state"], "applied", "{}", ran.seen());
+    assert_eq!(write(&story, "follow_up")["state"], "applied");
+    assert_eq!(desk.crm_rows("Contact").len(), 7);
+}
+
+/// Story: an admin has not added our key to the CRM yet. Nothing is written half, and the sentence names what is missing.
+#[test]
+fn a_missing_key_field_is_named() {
+    let desk = Desk::salesforce();
+    desk.crm.configure(&json!({"hidden_fields": {"Contact": ["Caller_Key__c"], "Task": ["Call_Key__c"]}})).expect("a setting");
+    desk.sync(&[new_caller("c-1", json!({}))]).exits(1);
+    assert_eq!(desk.status("json:c-1"), "dead");
+    assert_eq!((desk.crm_rows("Contact").len(), desk.logged().len()), (6, 0));
+    let shown = desk.run(&["show", "json:c-1"]).exits(0).stdout;
+    assert!(shown.contains("Caller_Key__c") || shown.to_lowercase().contains("external id"), "{shown}");
+}
+
+/// Story: the number on file has a remark behind it, so that no search finds it; but the CRM's own duplicate rule does. The record
+/// that it names is compared like any other. It is the caller's, and the call lands there.
+#[test]
+fn a_duplicate_rule_knows_better() {
+    let desk = Desk::salesforce();
+    desk.crm.configure(&json!({"duplicate_rule": "block"})).expect("a setting");
+    let caller = json!({"caller": {"phone": "+15125550188", "name": "Grace Okonkwo"}});
+    desk.sync(&[new_caller("c-1", caller)]).exits(0);
+    assert_eq!(desk.crm_rows("Contact").len(), 6, "nobody new");
+    assert_eq!(text(&only(desk.logged(), "the entry"), "WhoId"), "0035e0000000002AAA");
+    assert_eq!(desk.status("json:c-1"), "landed");
+}
+
+/// Story: the rule names somebody similar who has none of the caller's signs. Similar is not the same: nobody is overwritten, nobody
+/// is doubled in silence, and a person sees it.
+#[test]
+fn similar_is_not_the_same() {
+    let desk = Desk::salesforce();
+    let similar = json!({"Id": "0035e0000000009AAA", "FirstName": "Lena", "LastName": "Basset", "Fax": "5125559001"});
+    desk.crm.load(&json!({"Contact": [similar]})).expect("a record");
+    desk.crm.configure(&json!({"duplicate_rule": "block"})).expect("a setting");
+    let lena = |desk: &Desk| only(desk.crm_rows("Contact").into_iter().filter(|c| c["Id"] == "0035e0000000009AAA").collect(), "Lena");
+    let before = lena(&desk);
+    let ran = desk.sync(&[new_caller("c-1", json!({"caller": {"phone": "+15125559001", "name": "Lenn Basset"}}))]).exits(1);
+    assert_eq!((lena(&desk), desk.crm_rows("Contact").len()), (before, 7));
+    assert!(ran.seen().contains("json:c-1") && ran.seen().contains("contact did not land"), "{}", ran.seen());
+    let shown = desk.run(&["show", "json:c-1"]).exits(0).stdout;
+    assert!(shown.contains("Use one of these records?"), "in the CRM's words:\n{shown}");
+}
+
+/// Story: somebody deletes the contact between the reading and the writing. The caller is made anew, and the call lands.
+#[test]
+fn a_contact_that_is_gone_is_made_anew() {
+    let desk = Desk::salesforce();
+    desk.sync(&[new_caller("c-1", json!({}))]).exits(0);
+    let tess = only(desk.crm_rows("Contact").into_iter().filter(|c| c["LastName"] == "Newman").collect(), "the contact");
+    let mut gone = tess.clone();
+    gone["IsDeleted"] = json!(true);
+    desk.crm.load(&json!({"Contact": [gone]})).expect("a record");
+    desk.sync(&[new_caller("c-2", json!({}))]).exits(0);
+    let entry = only(desk.logged().into_iter().filter(|e| e["CallObject"] == "c-2").collect(), "the second call");
+    assert_ne!(entry["WhoId"], tess["Id"], "not on a record in the bin");
+    assert_eq!(desk.status("json:c-2"), "landed");
+}

@@ -83,8 +83,11 @@ fn ended_and_analysed_are_one_call() {
 fn a_late_analysis_amends_the_same_records() {
     let desk = Desk::salesforce();
     let service = desk.serve();
-    let first = call("c-1", json!({"summary": "She asks about a bill.", "outcome": "message", "follow_up": {"reason": "Call back"},
-        "caller": {"phone": "+15125550142"}}));
+    let first = call(
+        "c-1",
+        json!({"summary": "She asks about a bill.", "outcome": "message", "follow_up": {"reason": "Call back"},
+        "caller": {"phone": "+15125550142"}}),
+    );
     service.take(&first);
     desk.settled(1);
     let (entry, task) = (only(desk.logged(), "the entry"), only(desk.to_dos(), "the task"));
@@ -113,7 +116,7 @@ fn forged_payloads_are_refused() {
     let mut changed = body.clone();
     let at = changed.len() / 2;
     changed[at] = changed[at].wrapping_add(1);
-    let attempts: Vec<(&str, Vec<(String, String)>, &[u8])> = vec![
+    let attempts: [(&str, Vec<(String, String)>, &[u8]); 7] = [
         ("unsigned", Vec::new(), &body),
         ("another secret", signed_at("vapi", "a guess", &body, SignedDuration::ZERO), &body),
         ("another body", signed("vapi", &body), &changed),
@@ -171,7 +174,13 @@ fn what_is_not_understood_is_kept_and_listed() {
     let without_id = br#"{"event": "call_analyzed", "call": {"call_type": "phone_call"}}"#;
     for body in [new_kind.as_slice(), without_id, b"{\"event\": \"call_ana", b"\xff\xfe\x00", b"", b"[]", b"null"] {
         let answer = service.deliver("retell", body);
-        assert_eq!((answer.status, answer.json()["status"].clone()), (202, json!("kept")), "{:?}: {}", String::from_utf8_lossy(body), answer.body);
+        assert_eq!(
+            (answer.status, answer.json()["status"].clone()),
+            (202, json!("kept")),
+            "{:?}: {}",
+            String::from_utf8_lossy(body),
+            answer.body
+        );
         assert_eq!(service.deliver("retell", body).status, 200, "known the second time");
     }
     let listed = desk.run(&["calls", "--unrecognised"]).exits(0).stdout;
@@ -195,7 +204,8 @@ fn too_large_is_refused() {
     let body = vec![b' '; 9 * 1024 * 1024];
     let answer = service.deliver("bland", &body);
     assert_eq!(answer.status, 413, "{}", answer.body);
-    let unsaid = format!("POST /v1/calls/bland HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n", body.len());
+    let unsaid =
+        format!("POST /v1/calls/bland HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n", body.len());
     let answer = raw(service.host(), &[unsaid.as_bytes(), &body, b"\r\n0\r\n\r\n"].concat());
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     assert_eq!(service.deliver("bland", &payload("04-known-message.json")).status, 202, "and it still works");

@@ -81,7 +81,8 @@ struct StandIn {
 
 impl StandIn {
     fn start() -> Result<Self> {
-        let mut child = Command::new(AFTERCALL).args(["sandbox", "salesforce", "--port", "0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut child =
+            Command::new(AFTERCALL).args(["sandbox", "salesforce", "--port", "0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let mut ready = String::new();
         BufReader::new(child.stdout.take().ok_or("no stdout")?).read_line(&mut ready)?;
         let ready: Value = serde_json::from_str(&ready)?;
@@ -95,7 +96,11 @@ impl StandIn {
         let body = body.to_string();
         let authority = self.origin.trim_start_matches("http://");
         let mut stream = std::net::TcpStream::connect(authority)?;
-        write!(stream, "POST /_sandbox/{what} HTTP/1.1\r\nhost: {authority}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())?;
+        write!(
+            stream,
+            "POST /_sandbox/{what} HTTP/1.1\r\nhost: {authority}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        )?;
         let mut answer = String::new();
         std::io::Read::read_to_string(&mut stream, &mut answer)?;
         if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(answer.into()) }
@@ -150,10 +155,17 @@ fn planner() -> Result<()> {
     let outcome: CallOutcome = serde_json::from_value(call(0))?;
     let pipeline = pipeline_for(&project, &outcome).ok_or("no pipeline")?.clone();
     let fields = json!({ "Id": "003000000000001AAA", "FirstName": "Ada", "LastName": "Caller0", "Phone": "(512) 200-0000", "Email": "caller0@example.com" });
-    let record = Record { id: "003000000000001AAA".to_owned(), object: "contact".to_owned(), fields: fields.as_object().cloned().unwrap_or_default() };
+    let record = Record {
+        id: "003000000000001AAA".to_owned(),
+        object: "contact".to_owned(),
+        fields: fields.as_object().cloned().unwrap_or_default(),
+    };
     let context = Context {
         candidates: vec![record],
-        users: BTreeMap::from([("crm/ana@acme.example".to_owned(), Some("005A".to_owned())), ("crm/ben@acme.example".to_owned(), Some("005B".to_owned()))]),
+        users: BTreeMap::from([
+            ("crm/ana@acme.example".to_owned(), Some("005A".to_owned())),
+            ("crm/ben@acme.example".to_owned(), Some("005B".to_owned())),
+        ]),
         turns: BTreeMap::from([("desk/desk/0".to_owned(), 0)]),
         ..Context::default()
     };
@@ -187,7 +199,10 @@ fn run_sync(dir: &Path, file: &Path) -> Result<(Value, f64, u64)> {
     let mut peak = 0_u64;
     let ended = loop {
         if let Ok(text) = std::fs::read_to_string(&status) {
-            let kib = text.lines().find_map(|l| l.strip_prefix("VmHWM:")).and_then(|l| l.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
+            let kib = text
+                .lines()
+                .find_map(|l| l.strip_prefix("VmHWM:"))
+                .and_then(|l| l.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
             peak = peak.max(kib.unwrap_or(0));
         }
         match child.try_wait()? {
@@ -245,7 +260,11 @@ fn latency(count: usize, per_second: u64) -> Result<()> {
         std::thread::sleep(due.saturating_sub(began.elapsed()));
         let body = call(n).to_string();
         let sent = Instant::now();
-        write!(stream, "POST /v1/calls/json HTTP/1.1\r\nhost: {authority}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())?;
+        write!(
+            stream,
+            "POST /v1/calls/json HTTP/1.1\r\nhost: {authority}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )?;
         let mut length = 0;
         let mut head = String::new();
         reader.read_line(&mut head)?;
@@ -282,7 +301,10 @@ fn latency(count: usize, per_second: u64) -> Result<()> {
         })
         .collect();
     let landed = spans.len();
-    line(&format!("webhook to 202 at {per_second}/s, p50 / p99"), &format!("{:.1} / {:.1} ms", at(&mut accepts, 0.5), at(&mut accepts, 0.99)));
+    line(
+        &format!("webhook to 202 at {per_second}/s, p50 / p99"),
+        &format!("{:.1} / {:.1} ms", at(&mut accepts, 0.5), at(&mut accepts, 0.99)),
+    );
     line(
         &format!("webhook to last record at {per_second}/s, p50 / p99 ({landed} calls)"),
         &format!("{:.1} / {:.1} ms, of which the stand-in's own 2 requests", at(&mut spans, 0.5), at(&mut spans, 0.99)),

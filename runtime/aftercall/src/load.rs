@@ -70,9 +70,9 @@ pub fn files(root: &Path) -> (Files, Vec<Finding>) {
         let size = std::fs::metadata(&path).map(|m| m.len());
         let text = match size {
             Ok(bytes) if bytes > MAX_FILE_BYTES => Err(format!("this file has {bytes} bytes; a config has at most {MAX_FILE_BYTES}")),
-            Ok(_) => std::fs::read(&path)
-                .map_err(|e| format!("this file cannot be read: {e}"))
-                .and_then(|bytes| String::from_utf8(bytes).map_err(|e| format!("this file is not UTF-8 (byte {})", e.utf8_error().valid_up_to()))),
+            Ok(_) => std::fs::read(&path).map_err(|e| format!("this file cannot be read: {e}")).and_then(|bytes| {
+                String::from_utf8(bytes).map_err(|e| format!("this file is not UTF-8 (byte {})", e.utf8_error().valid_up_to()))
+            }),
             Err(error) => Err(format!("this file cannot be read: {error}")),
         };
         match text {

@@ -105,6 +105,9 @@ pub struct Caller {
     /// The company that the caller named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub company: Option<String>,
+    /// The name that the network shows for the number. Weak evidence: it is the line's holder at best.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller_id_name: Option<String>,
 }
 
 /// An appointment that was agreed on the call.

@@ -72,11 +72,10 @@ impl Condition {
         let mut parser = Parser { source, at: 0 };
         let root = match parser.whole() {
             Ok(root) => root,
-            Err((message, span)) => {
-                findings.push(
-                    Finding::new(Code::ConditionSyntax, message, place.clone().part(span))
-                        .help("conditions look like this: outcome == \"booked\" && has(appointment)"),
-                );
+            Err(fault) => {
+                let finding = Finding::new(fault.code, fault.message, place.clone().part(fault.span));
+                let help = fault.help.unwrap_or_else(|| "conditions look like this: outcome == \"booked\" && has(appointment)".to_owned());
+                findings.push(finding.help(help));
                 return None;
             }
         };
@@ -97,7 +96,20 @@ impl Condition {
     }
 }
 
-type Syntax<T> = Result<T, (String, Range<usize>)>;
+type Syntax<T> = Result<T, Fault>;
+
+/// Where a condition cannot be read, and why.
+struct Fault {
+    code: Code,
+    message: String,
+    span: Range<usize>,
+    help: Option<String>,
+}
+
+fn fault<T>(message: impl Into<String>, span: Range<usize>, help: &str) -> Syntax<T> {
+    let help = if help.is_empty() { None } else { Some(help.to_owned()) };
+    Err(Fault { code: Code::ConditionSyntax, message: message.into(), span, help })
+}
 
 struct Parser<'a> {
     source: &'a str,
@@ -109,19 +121,62 @@ impl Parser<'_> {
         let expr = self.either(0)?;
         self.space();
         if self.at < self.source.len() {
-            let rest = &self.source[self.at..];
-            let length = rest.chars().next().map_or(0, char::len_utf8);
-            let message = match rest.chars().next() {
-                Some('=') => "equality is written `==`".to_owned(),
-                Some('&') => "`and` is written `&&`".to_owned(),
-                Some('|') => "`or` is written `||`".to_owned(),
-                _ if rest.starts_with("and ") => return Err(("`and` is written `&&`".to_owned(), self.at..self.at + 3)),
-                _ if rest.starts_with("or ") => return Err(("`or` is written `||`".to_owned(), self.at..self.at + 2)),
-                _ => "the condition should end here".to_owned(),
-            };
-            return Err((message, self.at..self.at + length));
+            return self.trailing();
         }
         Ok(expr)
+    }
+
+    /// Something stands where the condition should end.
+    fn trailing(&self) -> Syntax<Expr> {
+        let rest = &self.source[self.at..];
+        let word = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let first = rest.chars().next().map_or(0, char::len_utf8);
+        let span = self.at..self.at + if word > 0 { word } else { first };
+        let written = |operator: &str| format!("write `{operator}`");
+        let before = &self.source[..self.at];
+        if word > 0 && before.ends_with(|c: char| c.is_ascii_digit()) {
+            return fault("a number has no unit here", span, "call.duration_s is in seconds: call.duration_s >= 300");
+        }
+        if before.trim() == "if" || before.trim() == "when" {
+            return fault(format!("a condition begins without `{}`", before.trim()), 0..before.trim_end().len(), "");
+        }
+        match rest[..word].to_lowercase().as_str() {
+            "and" => return fault("`and` is written `&&`", span, ""),
+            "or" => return fault("`or` is written `||`", span, ""),
+            "is" | "equals" | "eq" | "equal" => return fault(format!("`{}` is written `==`", &rest[..word]), span, ""),
+            "not" if rest[word..].trim_start().to_lowercase().starts_with("in") => {
+                return fault("`not in` is written with `!` in front", span, "!(outcome in [\"booked\", \"message\"])");
+            }
+            "not" | "isnt" | "ne" => return fault(format!("`{}` is written `!=`", &rest[..word]), span, ""),
+            "contains" | "includes" | "like" | "has" => {
+                let name = &rest[..word];
+                let help = match name {
+                    "like" => "like(outcome, \"book*\")",
+                    "has" => "has(appointment)",
+                    _ => "contains(tags, \"vip\")",
+                };
+                return fault(format!("`{name}` stands in front, with its values in parentheses"), span, help);
+            }
+            _ => {}
+        }
+        match rest.chars().next() {
+            Some('=') if rest.starts_with("==") => fault(
+                "a comparison stands here that has a comparison before it",
+                span.start..span.start + 2,
+                "join two comparisons with `&&`",
+            ),
+            Some('=') => fault("equality is written `==`", span, ""),
+            Some('&') => fault("`and` is written `&&`", span, ""),
+            Some('|') => fault("`or` is written `||`", span, ""),
+            Some('<' | '>' | '!') => {
+                fault("a comparison stands here that has a comparison before it", span, "join two comparisons with `&&`")
+            }
+            Some('+' | '-' | '*' | '/' | '%') => fault("there is no arithmetic in conditions", span, ""),
+            Some(')') => fault("this parenthesis was never opened", span, ""),
+            Some(']') => fault("this bracket was never opened", span, ""),
+            Some('(') => fault("a parenthesis cannot stand here", span, &written("&&")),
+            _ => fault("the condition should end here", span, "join two conditions with `&&` or `||`"),
+        }
     }
 
     fn space(&mut self) {
@@ -147,7 +202,7 @@ impl Parser<'_> {
 
     fn either(&mut self, depth: usize) -> Syntax<Expr> {
         if depth > 64 {
-            return Err(("this condition is nested too deeply".to_owned(), self.at..self.at));
+            return fault("this condition is nested too deeply", self.at..self.at, "");
         }
         let mut left = self.both(depth)?;
         while self.take("||") {
@@ -173,7 +228,7 @@ impl Parser<'_> {
         let start = self.at;
         if !self.source[self.at..].starts_with("!=") && self.take("!") {
             if depth > 64 {
-                return Err(("this condition is nested too deeply".to_owned(), start..self.at));
+                return fault("this condition is nested too deeply", start..self.at, "");
             }
             let inner = self.not(depth + 1)?;
             let span = start..inner.span.end;
@@ -184,6 +239,14 @@ impl Parser<'_> {
 
     fn compare(&mut self, depth: usize) -> Syntax<Expr> {
         let left = self.primary(depth)?;
+        self.space();
+        for (token, meant) in
+            [("===", "equality is written `==`"), ("!==", "inequality is written `!=`"), ("<>", "inequality is written `!=`")]
+        {
+            if self.source[self.at..].starts_with(token) {
+                return fault(meant, self.at..self.at + token.len(), "");
+            }
+        }
         let ops = [("==", Op::Eq), ("!=", Op::Ne), ("<=", Op::Le), (">=", Op::Ge), ("<", Op::Lt), (">", Op::Gt), ("in", Op::In)];
         for (token, op) in ops {
             if self.take(token) {
@@ -199,15 +262,20 @@ impl Parser<'_> {
         self.space();
         let start = self.at;
         let Some(c) = self.source[start..].chars().next() else {
-            let what = if start == 0 || self.source.trim().is_empty() { "this condition is empty" } else { "something is missing at the end" };
-            return Err((what.to_owned(), start.saturating_sub(1).min(self.source.len())..self.source.len()));
+            if self.source.trim().is_empty() {
+                return fault("this condition is empty", 0..self.source.len(), "leave `when` out where it always holds");
+            }
+            // Shown at what asks for more.
+            let end = self.source.trim_end().len();
+            let last = self.source[..end].chars().next_back().map_or(0, char::len_utf8);
+            return fault("something is missing at the end", end - last..end, "");
         };
         let kind = match c {
             '(' => {
                 self.at += 1;
                 let inner = self.either(depth + 1)?;
                 if !self.take(")") {
-                    return Err(("a parenthesis is not closed".to_owned(), start..start + 1));
+                    return self.unclosed(start);
                 }
                 inner.kind
             }
@@ -216,14 +284,18 @@ impl Parser<'_> {
                 let mut items = Vec::new();
                 while !self.take("]") {
                     if self.at >= self.source.len() {
-                        return Err(("a list is not closed with `]`".to_owned(), start..start + 1));
+                        return fault("a list is not closed with `]`", start..start + 1, "");
                     }
                     items.push(self.either(depth + 1)?);
                     if !self.take(",") {
                         if self.take("]") {
                             break;
                         }
-                        return Err(("a list is not closed with `]`".to_owned(), start..start + 1));
+                        if self.at >= self.source.len() {
+                            return fault("a list is not closed with `]`", start..start + 1, "");
+                        }
+                        let next = self.source[self.at..].chars().next().map_or(0, char::len_utf8);
+                        return fault("a comma is missing in this list", self.at..self.at + next, "outcome in [\"booked\", \"escalated\"]");
                     }
                 }
                 Kind::List(items)
@@ -233,11 +305,35 @@ impl Parser<'_> {
                 let rest = &self.source[start..];
                 let end = rest[1..].find(|c: char| !c.is_ascii_digit() && c != '.').map_or(rest.len(), |e| e + 1);
                 self.at += end;
-                let number = serde_json::from_str::<serde_json::Number>(&rest[..end]);
-                Kind::Fixed(Value::Number(number.map_err(|_| ("this is no number".to_owned(), start..start + end))?))
+                match serde_json::from_str::<serde_json::Number>(&rest[..end]) {
+                    Ok(number) => Kind::Fixed(Value::Number(number)),
+                    Err(_) => return fault("this is no number", start..start + end, ""),
+                }
             }
             c if c.is_alphabetic() || c == '_' => return self.word(depth),
-            _ => return Err((format!("`{c}` does not belong here"), start..start + c.len_utf8())),
+            _ => {
+                let rest = &self.source[start..];
+                let span = start..start + c.len_utf8();
+                return match c {
+                    '{' if rest.starts_with("{{") => {
+                        fault("a condition has no braces", start..start + 2, "write the value's name alone: outcome == \"booked\"")
+                    }
+                    '“' | '”' | '‘' | '’' => {
+                        fault("typographic quotes are not quotes here", span, "write straight ones: outcome == \"booked\"")
+                    }
+                    '$' | '@' | '{' | '#' | '%' => {
+                        fault(format!("`{c}` does not belong here"), span, "write the value's name alone: outcome == \"booked\"")
+                    }
+                    '=' | '&' | '|' | '<' | '>' | '!' => {
+                        let length = rest.find(|c: char| !"=&|<>!".contains(c)).unwrap_or(rest.len());
+                        let span = start..start + length;
+                        fault(format!("something is missing before `{}`", &rest[..length]), span, "")
+                    }
+                    ')' => fault("something is missing before `)`", span, ""),
+                    '\\' => fault("`\\` does not belong here", span, "between single quotes, `\"` needs no backslash in front"),
+                    _ => fault(format!("`{c}` does not belong here"), span, ""),
+                };
+            }
         };
         Ok(Expr { kind, span: start..self.at })
     }
@@ -260,7 +356,16 @@ impl Parser<'_> {
                 c => text.push(c),
             }
         }
-        Err(("this text is not closed with a quote".to_owned(), start..self.source.len()))
+        fault(format!("this text is not closed with `{quote}`"), start..self.source.len(), "")
+    }
+
+    /// A parenthesis that is not closed, or something in it that stands in the way.
+    fn unclosed(&self, start: usize) -> Syntax<Expr> {
+        let rest = self.source[self.at..].trim_start();
+        if rest.is_empty() {
+            return fault("a parenthesis is not closed", start..start + 1, "");
+        }
+        Parser { source: self.source, at: self.source.len() - rest.len() }.trailing()
     }
 
     fn word(&mut self, depth: usize) -> Syntax<Expr> {
@@ -274,22 +379,33 @@ impl Parser<'_> {
             "true" => Kind::Fixed(Value::Bool(true)),
             "false" => Kind::Fixed(Value::Bool(false)),
             "null" => Kind::Fixed(Value::Null),
+            "not" | "NOT" if self.source[self.at..].trim_start().starts_with(|c: char| c.is_alphabetic() || c == '(') => {
+                return fault(format!("`{word}` is written `!`"), span, "!has(appointment)");
+            }
             _ if self.take("(") => {
                 let Some((_, func, arity, usage)) = FUNCS.iter().find(|f| f.0 == word) else {
-                    let near = crate::finding::nearest(word, FUNCS.iter().map(|f| f.0));
-                    let names = FUNCS.iter().map(|f| f.0).collect::<Vec<_>>().join(", ");
-                    let hint = near.map_or_else(|| format!("there is: {names}"), |n| format!("did you mean `{n}`?"));
-                    return Err((format!("there is no function `{word}`; {hint}"), span));
+                    let unknown = Finding::new(Code::UnknownFunction, format!("there is no function `{word}`"), Place::file(""));
+                    let unknown = match word.to_lowercase().as_str() {
+                        "not" => unknown.help("`not` is written `!`: !has(appointment)"),
+                        "exists" | "present" | "defined" | "isset" | "is_set" | "notnull" => unknown.help("did you mean `has`?"),
+                        "len" | "length" | "count" => unknown.help("did you mean `size`?"),
+                        "includes" | "in" => unknown.help("did you mean `contains`?"),
+                        "matches" | "match" | "startswith" | "starts_with" => unknown.help("did you mean `like`? like(outcome, \"book*\")"),
+                        _ => unknown.suggest(word, FUNCS.iter().map(|f| f.0)),
+                    };
+                    return Err(Fault { code: unknown.code, message: unknown.message, span, help: unknown.help });
                 };
                 let mut args = Vec::new();
                 while !self.take(")") {
                     args.push(self.either(depth + 1)?);
                     if !self.take(",") && !self.source[self.at..].trim_start().starts_with(')') {
-                        return Err(("a parenthesis is not closed".to_owned(), start..self.at));
+                        return self.unclosed(start + word.len());
                     }
                 }
                 if args.len() != *arity {
-                    return Err((format!("`{word}` does not take {} values: {usage}", args.len()), start..self.at));
+                    let takes = if *arity == 1 { "1 value".to_owned() } else { format!("{arity} values") };
+                    let message = format!("`{word}` takes {takes}, and here it gets {}", args.len());
+                    return Err(Fault { code: Code::FunctionArguments, message, span: start..self.at, help: Some((*usage).to_owned()) });
                 }
                 return Ok(Expr { kind: Kind::Call(*func, args), span: start..self.at });
             }
@@ -329,13 +445,12 @@ impl Check<'_> {
             Kind::Fixed(Value::Bool(_)) => Type::Bool,
             Kind::Fixed(_) => Type::Any,
             Kind::Path(path) => {
-                let raw = path.join(".");
-                check_path(path, &raw, expr.span.start, self.place, self.types, Code::ConditionVariable, self.findings);
+                check_path(path, Some(expr.span.start), self.place, self.types, Code::ConditionVariable, self.findings);
                 self.types.at(path).cloned().unwrap_or(Type::Any)
             }
             Kind::List(items) => {
                 let types: Vec<Type> = items.iter().map(|item| self.expr(item)).collect();
-                let same = types.windows(2).all(|pair| pair[0] == pair[1]);
+                let same = types.windows(2).all(|pair| pair[0] == pair[1] || (pair[0].is_text() && pair[1].is_text()));
                 Type::List(Box::new(if same { types.into_iter().next().unwrap_or(Type::Any) } else { Type::Any }))
             }
             Kind::Not(inner) => {
@@ -351,8 +466,13 @@ impl Check<'_> {
                 Type::Bool
             }
             Kind::Compare(op, left, right) => {
-                let (a, b) = (self.expr(left), self.expr(right));
+                let a = self.expr(left);
+                let before = self.findings.len();
+                let b = self.expr(right);
+                self.unquoted(right, &a, before);
                 self.comparable(*op, &a, &b, &expr.span, right);
+                self.possible(left, &a, right);
+                self.possible(right, &b, left);
                 Type::Bool
             }
             Kind::Call(func, args) => {
@@ -366,14 +486,14 @@ impl Check<'_> {
                     }
                     Func::Like => {
                         for (arg, ty) in args.iter().zip(&types) {
-                            if !matches!(ty, Type::Text | Type::Any) {
+                            if !ty.is_text() && *ty != Type::Any {
                                 self.add(format!("`like` compares text, and this is {}", ty.word()), &arg.span, None);
                             }
                         }
                         Type::Bool
                     }
                     Func::Contains => {
-                        if !matches!(types[0], Type::Text | Type::List(_) | Type::Any) {
+                        if !types[0].is_text() && !matches!(types[0], Type::List(_) | Type::Any) {
                             self.add(format!("nothing can be in {}", types[0].word()), &args[0].span, None);
                         }
                         Type::Bool
@@ -385,19 +505,78 @@ impl Check<'_> {
         }
     }
 
+    /// `outcome == booked`: a word that is compared with text is meant as text.
+    fn unquoted(&mut self, right: &Expr, left: &Type, before: usize) {
+        let words: Vec<&Expr> = match &right.kind {
+            Kind::List(items) => items.iter().collect(),
+            _ => vec![right],
+        };
+        for expr in words {
+            let Kind::Path(path) = &expr.kind else { continue };
+            if (!left.is_text() && *left != Type::Any) || path.len() > 1 {
+                continue;
+            }
+            let start = expr.span.start;
+            let mine = self.findings[before..].iter_mut().find(|f| f.at.part.as_ref().is_some_and(|p| p.start == start));
+            if let Some(finding) = mine.filter(|f| f.help.as_ref().is_none_or(|help| !help.starts_with("did you mean"))) {
+                finding.help = Some(format!("text stands in quotes: \"{}\"", path.join(".")));
+            }
+        }
+    }
+
+    /// A text that a value can never be: `call.direction == "incoming"`.
+    fn possible(&mut self, path: &Expr, ty: &Type, other: &Expr) {
+        let (Kind::Path(names), Type::Choice(options)) = (&path.kind, ty) else { return };
+        let texts: Vec<&Expr> = match &other.kind {
+            Kind::List(items) => items.iter().collect(),
+            _ => vec![other],
+        };
+        for expr in texts {
+            if let Kind::Fixed(Value::String(text)) = &expr.kind
+                && !options.contains(text)
+            {
+                let message = format!("`{}` is never `{text}`", names.join("."));
+                let finding = Finding::new(Code::ConditionType, message, self.place.clone().part(expr.span.clone()));
+                self.findings.push(finding.suggest(text, options.iter().map(String::as_str)));
+            }
+        }
+    }
+
     fn comparable(&mut self, op: Op, a: &Type, b: &Type, span: &Range<usize>, right: &Expr) {
+        let alike = |a: &Type, b: &Type| {
+            matches!(a, Type::Any)
+                || matches!(b, Type::Any)
+                || (a.is_text() && b.is_text())
+                || std::mem::discriminant(a) == std::mem::discriminant(b)
+        };
         if op == Op::In {
             match b {
-                Type::List(item) if matches!((a, item.as_ref()), (Type::Any, _) | (_, Type::Any)) || a == item.as_ref() => {}
-                Type::List(item) => self.add(format!("{} is never in a list of {}", a.word(), item.word().trim_start_matches("a ")), span, None),
+                Type::List(item) if alike(a, item) => {}
+                Type::List(item) => {
+                    self.add(format!("{} is never in a list of {}", a.word(), item.word().trim_start_matches("a ")), span, None)
+                }
                 Type::Any => {}
-                other => self.add(format!("`in` asks for a list, and this is {}", other.word()), &right.span, Some("outcome in [\"booked\", \"escalated\"]")),
+                other => self.add(
+                    format!("`in` asks for a list, and this is {}", other.word()),
+                    &right.span,
+                    Some("outcome in [\"booked\", \"escalated\"]"),
+                ),
             }
             return;
         }
-        let loose = matches!(a, Type::Any) || matches!(b, Type::Any);
-        if !loose && std::mem::discriminant(a) != std::mem::discriminant(b) {
-            self.add(format!("{} is compared with {}", a.word(), b.word()), span, None);
+        if !alike(a, b) {
+            let help = match (&right.kind, a) {
+                (Kind::Fixed(Value::String(text)), Type::Number) if text.trim().parse::<f64>().is_ok() => {
+                    Some(format!("write `{}` without quotes", text.trim()))
+                }
+                (Kind::Fixed(Value::String(text)), Type::Bool) if text == "true" || text == "false" => {
+                    Some(format!("write `{text}` without quotes"))
+                }
+                (Kind::Fixed(Value::Number(number)), ty) if ty.is_text() => Some(format!("write it in quotes: \"{number}\"")),
+                (_, Type::List(_)) => Some("write contains(LIST, VALUE)".to_owned()),
+                _ => None,
+            };
+            self.add(format!("{} is compared with {}", a.word(), b.word()), span, help.as_deref());
         } else if matches!(a, Type::Record(..) | Type::List(_)) || matches!(b, Type::Record(..) | Type::List(_)) {
             let which = if matches!(a, Type::Record(..) | Type::List(_)) { a } else { b };
             self.add(format!("{} cannot be compared", which.word()), span, Some("name a value inside it, or use has(...), contains(...)"));
@@ -443,10 +622,12 @@ fn compare(op: Op, a: Option<Value>, b: Option<Value>) -> bool {
         (Op::Lt | Op::Le | Op::Gt | Op::Ge, Some(a), Some(b)) => {
             let order = match (a, b) {
                 (Value::Number(a), Value::Number(b)) => a.as_f64().partial_cmp(&b.as_f64()),
-                (Value::String(a), Value::String(b)) => match (functions::timestamp(&Value::from(a.as_str())), functions::timestamp(&Value::from(b.as_str()))) {
-                    (Some(x), Some(y)) if a.contains('-') && b.contains('-') => Some(x.cmp(&y)),
-                    _ => Some(a.cmp(b)),
-                },
+                (Value::String(a), Value::String(b)) => {
+                    match (functions::timestamp(&Value::from(a.as_str())), functions::timestamp(&Value::from(b.as_str()))) {
+                        (Some(x), Some(y)) if a.contains('-') && b.contains('-') => Some(x.cmp(&y)),
+                        _ => Some(a.cmp(b)),
+                    }
+                }
                 _ => None,
             };
             match op {
@@ -465,7 +646,9 @@ fn call(func: Func, args: &[Expr], data: &Value) -> Option<Value> {
     let second = args.get(1).and_then(|arg| eval(arg, data));
     Some(match func {
         // A group in which nothing is present is not present either.
-        Func::Has => Value::Bool(first.is_some_and(|v| present(&v) && v != Value::Array(Vec::new()) && v.as_object().is_none_or(|o| o.values().any(present)))),
+        Func::Has => Value::Bool(
+            first.is_some_and(|v| present(&v) && v != Value::Array(Vec::new()) && v.as_object().is_none_or(|o| o.values().any(present))),
+        ),
         Func::Like => Value::Bool(match (&first, &second) {
             (Some(text), Some(pattern)) => functions::like(&functions::text(text), &functions::text(pattern)),
             _ => false,
@@ -493,7 +676,13 @@ mod tests {
     fn types() -> Type {
         Type::record([
             ("outcome", Type::Text),
-            ("call", Type::record([("duration_s", Type::Number), ("direction", Type::Text)])),
+            (
+                "call",
+                Type::record([
+                    ("duration_s", Type::Number),
+                    ("direction", Type::Choice(vec!["inbound".to_owned(), "outbound".to_owned()])),
+                ]),
+            ),
             ("appointment", Type::record([("start", Type::Text)])),
             ("tags", Type::List(Box::new(Type::Text))),
             ("captured", Type::Any),
@@ -515,7 +704,8 @@ mod tests {
         let mut findings = Vec::new();
         let condition = Condition::compile(source, &Place::file("x.toml"), &types(), &mut findings);
         assert!(condition.is_none());
-        let found: Vec<_> = findings.iter().map(|f| (f.message.as_str(), f.at.part.clone().map(|p| &source[p]).unwrap_or_default())).collect();
+        let found: Vec<_> =
+            findings.iter().map(|f| (f.message.as_str(), f.at.part.clone().map(|p| &source[p]).unwrap_or_default())).collect();
         assert_eq!(found, [(message, part)]);
     }
 
@@ -537,14 +727,23 @@ mod tests {
     fn mistakes() {
         finding("outcme == 'x'", "there is no value `outcme`", "outcme");
         finding("call.duration == 5", "`call` has no value `duration`", "duration");
+        finding("call.direction == 'inbond'", "`call.direction` is never `inbond`", "'inbond'");
+        finding("call.direction in ['inbound', 'incoming']", "`call.direction` is never `incoming`", "'incoming'");
         finding("call.duration_s == '5'", "a number is compared with text", "call.duration_s == '5'");
         finding("outcome", "`outcome` is text, which is neither true nor false", "outcome");
         finding("outcome = 'x'", "equality is written `==`", "=");
         finding("has(appointment) and has(tags)", "`and` is written `&&`", "and");
         finding("(outcome == 'x'", "a parenthesis is not closed", "(");
-        finding("outcome == 'x", "this text is not closed with a quote", "'x");
+        finding("(outcome == 'x' and outcome == 'y')", "`and` is written `&&`", "and");
+        finding("outcome == 'x", "this text is not closed with `'`", "'x");
         finding("has(outcome) &&", "something is missing at the end", "&");
-        finding("hsa(outcome)", "there is no function `hsa`; did you mean `has`?", "hsa");
+        finding("hsa(outcome)", "there is no function `hsa`", "hsa");
+        finding("not has(outcome)", "`not` is written `!`", "not");
+        finding("has(outcome, tags)", "`has` takes 1 value, and here it gets 2", "has(outcome, tags)");
+        finding("outcome == booked", "there is no value `booked`", "booked");
+        finding("outcome is 'x'", "`is` is written `==`", "is");
+        finding("{{outcome}} == 'x'", "a condition has no braces", "{{");
+        finding("duration_s > 5", "there is no value `duration_s`", "duration_s");
         finding("appointment == 'x'", "a group of values is compared with text", "appointment == 'x'");
         finding("", "this condition is empty", "");
     }

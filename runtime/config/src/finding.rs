@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use serde_json::{Value, json};
 
 use crate::source::{Document, KeyPath, Step};
@@ -18,14 +18,20 @@ pub struct Finding {
     pub message: String,
     /// File, key path, and the part of the value when a template or condition is at fault.
     pub at: Place,
-    /// What to write instead, when that is known.
+    /// What to write instead, when that is known; a line for each of several things.
     pub help: Option<String>,
 }
+
+/// More names than this are not listed in a help: nobody reads them.
+const MOST_LISTED: usize = 20;
 
 impl Finding {
     /// A finding without help.
     pub fn new(code: Code, message: impl Into<String>, at: Place) -> Self {
-        Self { code, message: message.into(), at, help: None }
+        // The user's words may hold line breaks; a message is one line in every view.
+        let message: String = message.into();
+        let message = if message.contains(char::is_control) { message.replace(char::is_control, " ") } else { message };
+        Self { code, message, at, help: None }
     }
     /// The same, with help.
     pub fn help(mut self, help: impl Into<String>) -> Self {
@@ -37,20 +43,45 @@ impl Finding {
         let names: Vec<&str> = names.into_iter().collect();
         if let Some(near) = nearest(written, names.iter().copied()) {
             self.help = Some(format!("did you mean `{near}`?"));
-        } else if !names.is_empty() && names.len() <= 12 {
-            self.help = Some(format!("there is: {}", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")));
+        } else if !names.is_empty() && names.len() <= MOST_LISTED {
+            self.help = Some(format!("there is: {}", listed(names)));
         }
         self
     }
 }
 
-/// The name that is near enough to be meant.
+/// The name that is near enough to be meant: a few letters away, or the only one that has the written word in it.
 pub fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .map(|name| (strsim::osa_distance(written, name), name))
-        .filter(|(distance, name)| *distance <= 1 + name.chars().count() / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+    // Case and the kind of dash are what people get wrong first.
+    let plain = |text: &str| text.to_lowercase().replace(['-', ' '], "_");
+    let wanted = plain(written);
+    let names: Vec<(String, &str)> = names.map(|name| (plain(name), name)).collect();
+    let typo = names
+        .iter()
+        .map(|(plain, name)| (strsim::osa_distance(&wanted, plain), plain.chars().count(), *name))
+        .filter(|(distance, length, _)| *distance <= (length / 3).max(1) && distance < length)
+        .min_by_key(|(distance, ..)| *distance)
+        .map(|(.., name)| name);
+    if typo.is_some() || wanted.chars().count() < 3 {
+        return typo;
+    }
+    // `hours` for `business_hours`, `Chicago` for `America/Chicago`.
+    let words =
+        |text: &str| -> Vec<String> { text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_owned).collect() };
+    let ours = words(&wanted);
+    let mut whole = names.iter().filter(|(plain, _)| {
+        let theirs = words(plain);
+        !ours.is_empty() && !theirs.is_empty() && (ours.iter().all(|w| theirs.contains(w)) || theirs.iter().all(|w| ours.contains(w)))
+    });
+    match (whole.next(), whole.next()) {
+        (Some((_, only)), None) => Some(only),
+        _ => None,
+    }
+}
+
+/// Names in backticks with commas between.
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Where something stands.
@@ -202,6 +233,22 @@ codes! {
     MissingRequest = "AC0506", Error;
     /// A write whose unknown outcome waits for a person.
     GuaranteeAsk = "AC0507", Warning;
+    /// A level that the comparison does not have, or that is written twice.
+    MatchLevel = "AC0601", Error;
+    /// Weights of match rules that contradict each other.
+    MatchWeight = "AC0602", Error;
+    /// A threshold of match rules that lies beyond another.
+    MatchThreshold = "AC0603", Error;
+    /// A table that there is not, or that the comparison cannot use.
+    UnknownTable = "AC0604", Error;
+    /// A line of a table that cannot be read.
+    TableLine = "AC0605", Error;
+    /// A correction that names a comparison or level which the rules do not have.
+    MatchReference = "AC0606", Error;
+    /// A comparison or search that stands twice.
+    MatchTwice = "AC0607", Error;
+    /// A line of a table that an earlier one makes needless.
+    TableTwice = "AC0608", Warning;
 }
 
 /// How bad a finding is.
@@ -233,7 +280,7 @@ pub fn sort(findings: &mut Vec<Finding>, documents: &Documents) {
     findings.dedup();
 }
 
-/// Findings as text for people, each with its excerpt.
+/// Findings as text for people, each with its excerpt. What may be a secret is not in it.
 pub fn render(findings: &[Finding], documents: &Documents, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut out = String::new();
@@ -242,17 +289,17 @@ pub fn render(findings: &[Finding], documents: &Documents, colour: bool) -> Stri
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let title = level.clone().primary_title(finding.message.clone()).id(finding.code.as_str());
-        let group = match documents.get(&finding.at.file) {
-            Some(document) if !document.text.is_empty() => {
-                let span = document.span(&finding.at);
+        let title = level.primary_title(finding.message.clone()).id(finding.code.as_str());
+        let group = match documents.get(&finding.at.file).map(|document| (document, document.span(&finding.at))) {
+            // What is about the file as a whole points at no line of it.
+            Some((document, span)) if span != (0..0) => {
+                let text = document.shown();
+                let span = visible(&text, span);
                 title.element(
-                    Snippet::source(document.text.to_string())
-                        .path(document.file.to_string())
-                        .annotation(AnnotationKind::Primary.span(visible(&document.text, span))),
+                    Snippet::source(text.into_owned()).path(document.file.to_string()).annotation(AnnotationKind::Primary.span(span)),
                 )
             }
-            _ => Group::with_title(level.primary_title(format!("{}: {}", finding.at.file, finding.message)).id(finding.code.as_str())),
+            _ => title.element(Origin::path(finding.at.file.to_string())),
         };
         let group = match &finding.help {
             Some(help) => group.element(Level::HELP.message(help.clone())),
@@ -269,7 +316,7 @@ fn visible(text: &str, span: Range<usize>) -> Range<usize> {
     let start = span.start.min(text.len());
     let end = span.end.min(text.len()).max(start);
     match text[start..end].find('\n') {
-        Some(newline) if newline > 0 => start..start + newline,
+        Some(newline) if newline > 0 => start..start + text[start..start + newline].trim_end_matches('\r').len(),
         _ => start..end,
     }
 }

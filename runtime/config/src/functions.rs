@@ -244,7 +244,12 @@ pub const FUNCTIONS: &[Function] = &[
         usage: "or A B...: whether any is true or present",
         call: |args| Some(Value::Bool(args.iter().any(truthy))),
     },
-    Function { name: "not", arity: (1, 1), usage: "not A: whether it is false or absent", call: |args| Some(Value::Bool(!truthy(&args[0]))) },
+    Function {
+        name: "not",
+        arity: (1, 1),
+        usage: "not A: whether it is false or absent",
+        call: |args| Some(Value::Bool(!truthy(&args[0]))),
+    },
     Function {
         name: "like",
         arity: (2, 2),

@@ -13,9 +13,9 @@ use serde_json::Value;
 
 use crate::condition::Condition;
 use crate::decl::{
-    ConnectorDecl, EventKind, GrantDecl, LimitsDecl, MatchDecl, ObjectDecl, OnAmbiguous, OnNoIdentity, ParseDecl, PolicyDecl, RetryDecl,
-    SignatureDecl,
+    ConnectorDecl, EventKind, GrantDecl, LimitsDecl, ObjectDecl, OnAmbiguous, OnNoIdentity, ParseDecl, PolicyDecl, RetryDecl, SignatureDecl,
 };
+use crate::rules::MatchRules;
 use crate::template::Template;
 
 /// The content hash of everything that a project means: 16 hexadecimal digits.
@@ -95,6 +95,20 @@ pub enum SecretRef {
     File(String),
 }
 
+impl SecretRef {
+    /// `env:NAME` or `file:PATH`; `None` where the text is neither, and may be the secret itself.
+    pub fn parse(text: &str) -> Option<Self> {
+        let name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        match text.split_once(':') {
+            Some(("env", env)) if env.chars().all(name) && env.starts_with(|c: char| !c.is_ascii_digit()) => {
+                Some(Self::Env(env.to_owned()))
+            }
+            Some(("file", path)) if !path.trim().is_empty() => Some(Self::File(path.to_owned())),
+            _ => None,
+        }
+    }
+}
+
 impl std::fmt::Display for SecretRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -157,6 +171,8 @@ pub struct Object {
     pub update: Option<Request>,
     /// One record by id.
     pub read: Option<Request>,
+    /// Our record by its marker.
+    pub look: Option<Look>,
     /// Where the answer to a create has the id.
     pub id: String,
     /// Where the answer to a read has the fields; empty for the answer itself.
@@ -169,6 +185,17 @@ pub struct Object {
     pub origin: Origin,
     /// The line of the identity's field, where there is one.
     pub identity_origin: Origin,
+}
+
+/// How our record is found by its marker.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// The request.
+    pub request: Request,
+    /// Where the rows stand in the answer.
+    pub rows: String,
+    /// Where a row has its id.
+    pub id: String,
 }
 
 /// The compiled requests of a booking.
@@ -249,7 +276,7 @@ pub struct Pipeline {
     /// Where the caller is searched.
     pub connection: Arc<Connection>,
     /// Rules for who called.
-    pub matching: Arc<MatchDecl>,
+    pub matching: Arc<MatchRules>,
     /// File of those rules.
     pub matching_file: Arc<str>,
     /// Several records fit.

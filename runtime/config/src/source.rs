@@ -2,14 +2,18 @@
 //!
 //! Not for meaning. A [`Document`] is a TOML file as JSON plus the span of every key and value.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::finding::{Code, Finding, Place};
+use crate::project::SecretRef;
+use crate::syntax;
 
 /// All files of a project, by path from its root with `/` between folders. Of two files of one name, the operator's own takes precedence; that is decided before.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +33,21 @@ impl Files {
         self.insert(path, text);
         self
     }
+    /// Adds a file as it was read.
+    ///
+    /// Errors: a finding where the bytes are no text. The file then stands as an empty one, so that no other can stand in for it unseen.
+    pub fn insert_bytes(&mut self, path: &str, bytes: &[u8]) -> Option<Finding> {
+        match decode(path, bytes) {
+            Ok(text) => {
+                self.insert(path, text);
+                None
+            }
+            Err(finding) => {
+                self.insert(path, "");
+                Some(finding)
+            }
+        }
+    }
     /// A file's text.
     pub fn get(&self, path: &str) -> Option<&Arc<str>> {
         self.0.get(path)
@@ -36,6 +55,23 @@ impl Files {
     /// All files, by path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<str>)> {
         self.0.iter().map(|(path, text)| (path.as_str(), text))
+    }
+}
+
+/// The text of a file from its bytes, without the byte order mark that some editors put in front.
+///
+/// Errors: the bytes are not UTF-8.
+pub fn decode<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Finding> {
+    let unreadable = |message: String| Finding::new(Code::Unreadable, message, Place::file(file)).help("save the file as UTF-8");
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(unreadable("this file is UTF-16 text".to_owned()));
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
+        Err(error) => {
+            let line = bytes[..error.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+            Err(unreadable(format!("line {line} is not UTF-8 text")))
+        }
     }
 }
 
@@ -73,6 +109,8 @@ pub struct Document {
     /// The content.
     pub value: Value,
     spans: BTreeMap<KeyPath, Spans>,
+    /// The text is not TOML: what was understood of it may be nonsense.
+    broken: bool,
 }
 
 impl Document {
@@ -81,16 +119,12 @@ impl Document {
     /// Errors: a finding for each syntax error, and one for each value that JSON lacks (a bare date, `inf`, `nan`).
     pub fn parse(file: &str, text: &Arc<str>, findings: &mut Vec<Finding>) -> Self {
         let mut document =
-            Self { file: file.into(), text: text.clone(), value: Value::Object(Map::new()), spans: BTreeMap::new() };
+            Self { file: file.into(), text: text.clone(), value: Value::Object(Map::new()), spans: BTreeMap::new(), broken: false };
         let (table, errors) = DeTable::parse_recoverable(text);
-        for error in errors {
-            let span = error.span().unwrap_or(0..0);
-            findings.push(Finding::new(
-                Code::Syntax,
-                first_line_lowercase(error.message()),
-                Place::span(file, span),
-            ));
-        }
+        let errors = errors.iter().map(|error| (error.message(), error.span().unwrap_or(0..0)));
+        let faults = syntax::findings(file, text, errors);
+        document.broken = !faults.is_empty();
+        findings.extend(faults);
         let mut trail = Vec::new();
         document.spans.insert(Vec::new(), Spans { key: None, value: 0..0 });
         document.value = document.table(table.get_ref(), &mut trail, findings);
@@ -102,15 +136,17 @@ impl Document {
         for (key, value) in table.iter() {
             trail.push(Step::Key(key.get_ref().to_string()));
             self.spans.insert(trail.clone(), Spans { key: Some(key.span()), value: value.span() });
-            let json = self.any(value.get_ref(), trail, findings);
+            let json = self.any(value, trail, findings);
             object.insert(key.get_ref().to_string(), json);
             trail.pop();
         }
         Value::Object(object)
     }
 
-    fn any(&mut self, value: &DeValue<'_>, trail: &mut KeyPath, findings: &mut Vec<Finding>) -> Value {
-        match value {
+    fn any(&mut self, spanned: &Spanned<DeValue<'_>>, trail: &mut KeyPath, findings: &mut Vec<Finding>) -> Value {
+        match spanned.get_ref() {
+            // Line ends are spacing: a checkout on another system must not change what is written, nor the config version.
+            DeValue::String(text) if self.text[spanned.span()].contains("\r\n") => Value::String(text.replace("\r\n", "\n")),
             DeValue::String(text) => Value::String(text.to_string()),
             DeValue::Boolean(flag) => Value::Bool(*flag),
             DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
@@ -130,7 +166,7 @@ impl Document {
                 for (index, item) in items.iter().enumerate() {
                     trail.push(Step::Index(index));
                     self.spans.insert(trail.clone(), Spans { key: None, value: item.span() });
-                    list.push(self.any(item.get_ref(), trail, findings));
+                    list.push(self.any(item, trail, findings));
                     trail.pop();
                 }
                 Value::Array(list)
@@ -140,7 +176,9 @@ impl Document {
     }
 
     fn not_json(&self, message: &str, help: &str, trail: &KeyPath, findings: &mut Vec<Finding>) -> Value {
-        findings.push(Finding::new(Code::NotAValue, message, self.place(trail)).help(help));
+        if !self.broken {
+            findings.push(Finding::new(Code::NotAValue, message, self.place(trail)).help(help));
+        }
         Value::Null
     }
 
@@ -152,6 +190,75 @@ impl Document {
     /// Whether something was written at this path.
     pub fn has(&self, path: &[Step]) -> bool {
         self.spans.contains_key(path)
+    }
+
+    /// Whether the text is not TOML, so that its content says nothing.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// The value at this path.
+    pub fn at(&self, path: &[Step]) -> Option<&Value> {
+        path.iter().try_fold(&self.value, |here, step| match step {
+            Step::Key(key) => here.get(key),
+            Step::Index(index) => here.get(index),
+        })
+    }
+
+    /// Puts a value in another's place, or takes it out. Spans stay as they are.
+    pub(crate) fn put(&mut self, path: &[Step], value: Option<Value>) {
+        let Some((Step::Key(last), parents)) = path.split_last() else { return };
+        let table = parents.iter().try_fold(&mut self.value, |here, step| match step {
+            Step::Key(key) => here.get_mut(key),
+            Step::Index(index) => here.get_mut(*index),
+        });
+        if let Some(Value::Object(table)) = table {
+            match value {
+                Some(value) => {
+                    table.insert(last.clone(), value);
+                }
+                None => {
+                    table.shift_remove(last);
+                }
+            }
+        }
+    }
+
+    /// The text as it may be shown: with asterisks for what stands where only a reference to a secret may. Byte for byte as long.
+    pub fn shown(&self) -> Cow<'_, str> {
+        let mut shown: Cow<'_, str> = Cow::Borrowed(&self.text);
+        let mut hide = |span: Range<usize>| {
+            let stars = |c: char| {
+                if matches!(c, '"' | '\'' | '=' | '{' | '}' | ' ' | '\n' | '\r') { c.to_string() } else { "*".repeat(c.len_utf8()) }
+            };
+            let hidden: String = self.text[span.clone()].chars().map(stars).collect();
+            shown.to_mut().replace_range(span, &hidden);
+        };
+        if self.broken {
+            let mut from = 0;
+            for line in self.text.split_inclusive('\n') {
+                if let Some(at) = line.find('=').filter(|_| syntax::sensitive(&self.file, line)) {
+                    hide(from + at..from + line.len());
+                }
+                from += line.len();
+            }
+            return shown;
+        }
+        for (path, spans) in self.spans.iter().filter(|_| &*self.file == "aftercall.toml") {
+            // The literal counts, not the value: one of the wrong type has been taken out.
+            let literal = &self.text[spans.value.clone()];
+            let text = literal.trim_matches(['"', '\'']);
+            let named = |step: &Step| matches!(step, Step::Key(key) if syntax::sensitive(&self.file, key));
+            let scalar = literal.starts_with(['"', '\'', '-', '+']) || literal.starts_with(|c: char| c.is_ascii_digit());
+            let secret = scalar && path.iter().any(named) && !text.is_empty() && SecretRef::parse(text).is_none();
+            // `https://user:password@host`
+            let address =
+                scalar && text.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().unwrap_or_default().contains('@'));
+            if secret || address {
+                hide(spans.value.clone());
+            }
+        }
+        shown
     }
 
     /// The span in bytes: of the nearest thing that exists when the path itself does not.
@@ -166,7 +273,7 @@ impl Document {
                     return spans.key.clone().unwrap_or_else(|| spans.value.clone());
                 }
                 return match &place.part {
-                    Some(part) => self.inside(&spans.value, part),
+                    Some(part) => self.inside(&spans.value, self.at(&place.path).and_then(Value::as_str), part),
                     None => spans.value.clone(),
                 };
             }
@@ -177,19 +284,39 @@ impl Document {
         }
     }
 
-    /// A part of a string value, given in bytes of the value, as a span of the file. Exact for strings without escapes.
-    fn inside(&self, value: &Range<usize>, part: &Range<usize>) -> Range<usize> {
+    /// A part of a string value, given in bytes of the value, as a span of the file.
+    fn inside(&self, value: &Range<usize>, text: Option<&str>, part: &Range<usize>) -> Range<usize> {
         let raw = &self.text[value.clone()];
-        let quote = if raw.starts_with("\"\"\"") || raw.starts_with("'''") {
+        let Some(text) = text else { return value.clone() };
+        let mut at = match raw.get(..3) {
             // The line break right after the opening quotes is not part of the value.
-            if raw[3..].starts_with("\r\n") { 5 } else if raw[3..].starts_with('\n') { 4 } else { 3 }
-        } else {
-            1
+            Some("\"\"\"" | "'''") if raw[3..].starts_with("\r\n") => 5,
+            Some("\"\"\"" | "'''") if raw[3..].starts_with('\n') => 4,
+            Some("\"\"\"" | "'''") => 3,
+            _ if raw.starts_with(['"', '\'']) => 1,
+            _ => return value.clone(),
         };
-        let start = (value.start + quote + part.start).min(value.end);
-        let end = (value.start + quote + part.end).min(value.end);
-        let on_boundary = self.text.is_char_boundary(start) && self.text.is_char_boundary(end) && start <= end;
-        if on_boundary { start..end } else { value.clone() }
+        let basic = raw.starts_with('"');
+        let mut start = None;
+        let mut end = value.start + at;
+        for (byte, c) in text.char_indices() {
+            if byte >= part.end && start.is_some() {
+                break;
+            }
+            at += skipped(raw.get(at..).unwrap_or_default(), basic);
+            if byte >= part.start && start.is_none() {
+                start = Some(value.start + at);
+                if part.end <= byte {
+                    end = value.start + at;
+                    break;
+                }
+            }
+            at += written(raw.get(at..).unwrap_or_default(), c, basic);
+            end = value.start + at;
+        }
+        let start = start.unwrap_or(end);
+        let fits = start <= end && end <= value.end && self.text.is_char_boundary(start) && self.text.is_char_boundary(end);
+        if fits { start..end } else { value.clone() }
     }
 
     /// Line of a key path, from 1.
@@ -214,11 +341,28 @@ impl Document {
     }
 }
 
-fn first_line_lowercase(message: &str) -> String {
-    let line = message.lines().next().unwrap_or_default().trim_end_matches('.');
-    let mut chars = line.chars();
-    match chars.next() {
-        Some(first) => first.to_lowercase().collect::<String>() + chars.as_str(),
-        None => "this is not TOML".to_owned(),
+/// Bytes of a literal that are not part of its value, before the next character: a backslash at a line's end, with all space after it.
+fn skipped(raw: &str, basic: bool) -> usize {
+    let mut rest = raw;
+    while basic && rest.starts_with('\\') {
+        let Some(after) = rest[1..].trim_start_matches([' ', '\t']).strip_prefix(['\n', '\r']) else { break };
+        rest = after.trim_start();
+    }
+    raw.len() - rest.len()
+}
+
+/// Bytes that a character of a value takes in its literal.
+fn written(raw: &str, c: char, basic: bool) -> usize {
+    if c == '\n' && raw.starts_with("\r\n") {
+        return 2;
+    }
+    if !(basic && raw.starts_with('\\')) {
+        return c.len_utf8();
+    }
+    match raw.as_bytes().get(1) {
+        Some(b'x') => 4,
+        Some(b'u') => 6,
+        Some(b'U') => 10,
+        _ => 2,
     }
 }

@@ -10,6 +10,8 @@ pub enum Type {
     Any,
     /// Text, times included.
     Text,
+    /// One of these texts.
+    Choice(Vec<String>),
     /// A number.
     Number,
     /// A boolean.
@@ -44,7 +46,10 @@ impl Type {
             _ => "any",
         };
         match kind {
-            "string" => Self::Text,
+            "string" => match schema.get("enum").and_then(Value::as_array) {
+                Some(options) => Self::Choice(options.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
+                None => Self::Text,
+            },
             "number" | "integer" => Self::Number,
             "boolean" => Self::Bool,
             "array" => Self::List(Box::new(schema.get("items").map_or(Self::Any, |items| Self::of(items, root)))),
@@ -57,6 +62,10 @@ impl Type {
             }
             _ => Self::Any,
         }
+    }
+    /// Whether a value of this type is text.
+    pub fn is_text(&self) -> bool {
+        matches!(self, Self::Text | Self::Choice(_))
     }
     /// The type at a path.
     ///
@@ -77,11 +86,33 @@ impl Type {
         }
         Ok(here)
     }
+    /// Full names of the values called `name`, wherever they are; not what is inside lists.
+    pub fn named(&self, name: &str) -> Vec<String> {
+        let Self::Record(fields, _) = self else { return Vec::new() };
+        let wanted = name.to_lowercase();
+        let mut found = Vec::new();
+        for (key, ty) in fields {
+            if key.to_lowercase() == wanted {
+                found.push(key.clone());
+            }
+            found.extend(ty.named(name).into_iter().map(|inner| format!("{key}.{inner}")));
+        }
+        found
+    }
+    /// Full names of all values; not what is inside lists.
+    pub fn paths(&self) -> Vec<String> {
+        let Self::Record(fields, _) = self else { return Vec::new() };
+        let inner = |(key, ty): (&String, &Self)| {
+            let below = ty.paths().into_iter().map(|path| format!("{key}.{path}")).collect::<Vec<_>>();
+            std::iter::once(key.clone()).chain(below)
+        };
+        fields.iter().flat_map(inner).collect()
+    }
     /// A word for messages.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Any => "a value",
-            Self::Text => "text",
+            Self::Text | Self::Choice(_) => "text",
             Self::Number => "a number",
             Self::Bool => "true or false",
             Self::List(_) => "a list",

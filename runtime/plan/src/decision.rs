@@ -17,8 +17,29 @@ pub struct MatchDecision {
     pub accept: f64,
     /// How far the best had to lead.
     pub margin: f64,
+    /// From where a person was asked; absent where the rules name no threshold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review_from: Option<f64>,
     /// A person must look: the question to ask them.
     pub review: Option<String>,
+    /// Which single difference would have changed the decision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub what_if: Vec<WhatIf>,
+}
+
+/// A single difference that would have changed the decision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WhatIf {
+    /// The candidate that it is about.
+    pub id: String,
+    /// The comparison.
+    pub on: String,
+    /// How it compares now.
+    pub level: String,
+    /// How it would compare.
+    pub then: String,
+    /// What would have been decided.
+    pub verdict: Verdict,
 }
 
 /// What was decided.
@@ -63,13 +84,13 @@ pub struct Scored {
 /// One line of the sum.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// What was compared: `phone`, `email`.
+    /// What was compared: `number`, `email`, `first_name`; `lane` for what an earlier call tells, `adjust` for a correction.
     pub on: String,
     /// The caller's value, normalised.
     pub caller: Option<String>,
     /// The record's value that was closest, normalised.
     pub record: Option<String>,
-    /// How they compare: `equal`, `differ`, `missing`, `known`.
+    /// How they compare: `equal`, `differ`, `missing`, `known`, or what else the comparison knows; of a correction, its name.
     pub level: String,
     /// What it adds or takes.
     pub bits: f64,

@@ -3,6 +3,7 @@
 //! Pure: a function of (project, call, context, now). No I/O, no clock of its own, no randomness; the same input
 //! gives the same bytes.
 
+pub mod backtest;
 pub mod context;
 pub mod decision;
 pub mod diff;

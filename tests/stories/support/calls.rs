@@ -27,7 +27,7 @@ fn merge(into: &mut Value, more: Value) {
 }
 
 /// A time so many minutes from now.
-pub(crate) fn at(minutes: i64) -> String {
+fn at(minutes: i64) -> String {
     let time = Timestamp::now() + SignedDuration::from_mins(minutes);
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
@@ -36,11 +36,13 @@ pub(crate) fn at(minutes: i64) -> String {
 pub(crate) fn slot(hour: i8) -> Map<String, Value> {
     let zone = TimeZone::get("America/Chicago").expect("the zone is bundled");
     let day = Timestamp::now().to_zoned(zone.clone()).date() + Span::new().days(7);
-    let day = std::iter::successors(Some(day), |day| day.tomorrow().ok()).find(|day| day.weekday() == Weekday::Tuesday).expect("a week has one");
+    let day =
+        std::iter::successors(Some(day), |day| day.tomorrow().ok()).find(|day| day.weekday() == Weekday::Tuesday).expect("a week has one");
     let start = day.at(hour, 0, 0, 0).to_zoned(zone).expect("an hour of business");
     let end = start.clone() + Span::new().minutes(30);
     let written = |time: &jiff::Zoned| Value::from(time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string());
-    let members = [("start", written(&start)), ("end", written(&end)), ("timezone", "America/Chicago".into()), ("service", "Cleaning".into())];
+    let members =
+        [("start", written(&start)), ("end", written(&end)), ("timezone", "America/Chicago".into()), ("service", "Cleaning".into())];
     members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 

@@ -16,6 +16,12 @@ static STAND_INS: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("stand-ins").enable_all().build().expect("a runtime")
 });
 
+/// A fresh stand-in.
+pub(crate) fn stand_in(name: &str) -> Sandbox {
+    let vendor = aftercall_sandbox::vendor(name).expect("a stand-in of this name");
+    STAND_INS.block_on(Sandbox::start(vendor, 0)).expect("a free port")
+}
+
 /// The ports that the examples are written for.
 const SYSTEMS: [(&str, u16); 3] = [("salesforce", 9001), ("hubspot", 9002), ("google-calendar", 9003)];
 
@@ -64,11 +70,7 @@ impl Desk {
 
     fn copy(example: &str, crm: &'static str) -> Self {
         let folder = TempDir::with_prefix("aftercall-story-").expect("a folder for the story");
-        let start = |name: &str| {
-            let vendor = aftercall_sandbox::vendor(name).expect("a stand-in of this name");
-            STAND_INS.block_on(Sandbox::start(vendor, 0)).expect("a free port")
-        };
-        let desk = Self { crm: start(crm), calendar: start("google-calendar"), folder };
+        let desk = Self { crm: stand_in(crm), calendar: stand_in("google-calendar"), folder };
         let from = repository().join("examples").join(example);
         copy_folder(&from, desk.root(), &|text| {
             let mut text = text.replace("\"env:", "\"file:secrets/");
@@ -265,13 +267,24 @@ fn copy_folder(from: &Path, to: &Path, change: &dyn Fn(&str) -> String) {
 
 /// The same people and deals, as the other CRM keeps them.
 fn as_hubspot(records: &Value) -> Value {
-    let id = |value: &Value| value.as_str().unwrap_or_default().trim_matches(|c: char| !c.is_ascii_digit()).trim_start_matches("00").replace("5e", "5");
+    let id = |value: &Value| {
+        value.as_str().unwrap_or_default().trim_matches(|c: char| !c.is_ascii_digit()).trim_start_matches("00").replace("5e", "5")
+    };
     let contacts: Vec<Value> = rows(records, "Contact")
         .iter()
         .map(|contact| {
-            let names = [("FirstName", "firstname"), ("LastName", "lastname"), ("Phone", "phone"), ("MobilePhone", "mobilephone"), ("Email", "email")];
-            let properties: Map<String, Value> =
-                names.iter().filter(|(ours, _)| contact[*ours].is_string()).map(|(ours, theirs)| ((*theirs).to_owned(), contact[*ours].clone())).collect();
+            let names = [
+                ("FirstName", "firstname"),
+                ("LastName", "lastname"),
+                ("Phone", "phone"),
+                ("MobilePhone", "mobilephone"),
+                ("Email", "email"),
+            ];
+            let properties: Map<String, Value> = names
+                .iter()
+                .filter(|(ours, _)| contact[*ours].is_string())
+                .map(|(ours, theirs)| ((*theirs).to_owned(), contact[*ours].clone()))
+                .collect();
             json!({ "id": id(&contact["Id"]), "properties": properties })
         })
         .collect();

@@ -9,8 +9,8 @@ mod program;
 mod redact;
 mod sign;
 
-pub(crate) use calls::{at, call, known_callers, slot};
-pub(crate) use desk::Desk;
+pub(crate) use calls::{call, known_callers, slot};
+pub(crate) use desk::{Desk, stand_in};
 pub(crate) use http::{Answer, get, post, raw};
 pub(crate) use program::{Ran, Running, aftercall};
 pub(crate) use redact::redacted;

@@ -1,14 +1,15 @@
 //! The real binary: run to its end, or run as the service.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Answer, eventually, post, signed};
+use super::{Answer, PATIENCE, eventually, post, signed};
 
 /// What a run left behind.
 #[derive(Debug)]
@@ -46,18 +47,40 @@ fn command(args: &[&str], dir: &Path) -> Command {
     command
 }
 
-/// Runs `aftercall ARGS` in a folder, with something on stdin.
+/// Runs `aftercall ARGS` in a folder, with something on stdin. One that does not end is a failure, and is killed.
 #[track_caller]
 pub(crate) fn aftercall(dir: &Path, args: &[&str], stdin: &[u8]) -> Ran {
     let mut child = command(args, dir).spawn().expect("the binary starts");
     let mut input = child.stdin.take().expect("a pipe");
     let bytes = stdin.to_vec();
-    // On its own: the program may fill its output before it has read everything, or read nothing at all.
+    // Each on its own: the program may fill its output before it has read everything, or read nothing at all.
     let writing = std::thread::spawn(move || drop(input.write_all(&bytes)));
-    let output = child.wait_with_output().expect("the binary ends");
+    let stdout = reading(child.stdout.take());
+    let stderr = reading(child.stderr.take());
+    let end = Instant::now() + 2 * PATIENCE;
+    let code = loop {
+        match child.try_wait().expect("the binary can be waited for") {
+            Some(status) => break status.code(),
+            None if Instant::now() < end => std::thread::sleep(Duration::from_millis(3)),
+            None => {
+                let _ = child.kill();
+                let _ = child.wait();
+                let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
+                panic!("aftercall {} did not end; stdout:\n{stdout}\nstderr:\n{stderr}", args.join(" "));
+            }
+        }
+    };
     writing.join().expect("stdin was written");
-    let said = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program speaks UTF-8");
-    Ran { code: output.status.code(), stdout: said(output.stdout), stderr: said(output.stderr) }
+    Ran { code, stdout: stdout.join().expect("stdout was read"), stderr: stderr.join().expect("stderr was read") }
+}
+
+fn reading(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    let mut pipe = pipe.expect("a pipe");
+    std::thread::spawn(move || {
+        let mut said = String::new();
+        pipe.read_to_string(&mut said).expect("the program speaks UTF-8");
+        said
+    })
 }
 
 /// The service, running. Dropping it kills it.

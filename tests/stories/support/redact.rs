@@ -36,7 +36,8 @@ const RULES: &[Rule] = &[
     |text| {
         let end = shape(text, "0000-00-00T00:00:00")?;
         let end = end + text[end..].chars().take_while(|c| c.is_ascii_digit() || *c == '.').count();
-        let zone = if text[end..].starts_with('Z') { 1 } else { shape(&text[end..], "-00:00").or_else(|| shape(&text[end..], "+00:00"))? };
+        let zone =
+            if text[end..].starts_with('Z') { 1 } else { shape(&text[end..], "-00:00").or_else(|| shape(&text[end..], "+00:00"))? };
         Some((end + zone, "YYYY-MM-DDThh:mm:ssZ"))
     },
     |text| {

@@ -20,10 +20,9 @@ pub(crate) fn signed_at(source: &str, secret: &str, body: &[u8], ago: SignedDura
     let (seconds, millis) = (sent.as_second(), sent.as_millisecond());
     let header = |name: &str, value: String| (name.to_owned(), value);
     match source {
-        "vapi" => vec![
-            header("x-signature", mac(secret, &[format!("{seconds}.").as_bytes(), body])),
-            header("x-timestamp", seconds.to_string()),
-        ],
+        "vapi" => {
+            vec![header("x-signature", mac(secret, &[format!("{seconds}.").as_bytes(), body])), header("x-timestamp", seconds.to_string())]
+        }
         "retell" => {
             let digest = mac(secret, &[body, millis.to_string().as_bytes()]);
             vec![header("x-retell-signature", format!("v={millis},d={digest}"))]

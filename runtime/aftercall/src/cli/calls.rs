@@ -87,7 +87,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
                 data(&view::calls::text(&calls));
                 let all: u64 = counts.calls.values().sum();
                 let parts: Vec<String> = counts.calls.iter().map(|(s, n)| format!("{n} {s}")).collect();
-                let unknown = if counts.unrecognised > 0 { format!("; {} payloads not understood (--unrecognised)", counts.unrecognised) } else { String::new() };
+                let unknown = if counts.unrecognised > 0 {
+                    format!("; {} payloads not understood (--unrecognised)", counts.unrecognised)
+                } else {
+                    String::new()
+                };
                 say(&format!("{} of {all} calls: {}{unknown}\n", calls.len(), parts.join(", ")));
             }
             Format::Json => data(&format!("{:#}\n", view::calls::json(&calls, &counts))),

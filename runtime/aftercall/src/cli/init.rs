@@ -46,11 +46,19 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     if chosen.is_empty() && from.is_empty() {
         if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
             let names: Vec<&str> = connectors.iter().map(|c| c.system.as_str()).collect();
-            say(&format!("which systems? for example: aftercall init {} --system {}\nthere is: {}\n", args.dir.display(), names.first().unwrap_or(&""), names.join(", ")));
+            say(&format!(
+                "which systems? for example: aftercall init {} --system {}\nthere is: {}\n",
+                args.dir.display(),
+                names.first().unwrap_or(&""),
+                names.join(", ")
+            ));
             return Ok(2);
         }
         chosen = ask("Which systems does a call go to?", connectors.iter().map(|c| (c.system.clone(), c.title.clone())).collect())?;
-        from = ask("Which voice platforms do calls come from?", sources.iter().map(|s| (s.source.clone(), s.title.clone().unwrap_or_default())).collect())?;
+        from = ask(
+            "Which voice platforms do calls come from?",
+            sources.iter().map(|s| (s.source.clone(), s.title.clone().unwrap_or_default())).collect(),
+        )?;
     }
     let mut systems: Vec<(&ConnectorDecl, &StarterDecl, u16)> = Vec::new();
     for (index, name) in chosen.iter().enumerate() {
@@ -75,7 +83,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     }
     let chosen_sources: Vec<&SourceDecl> = sources.iter().filter(|s| from.contains(&s.source)).collect();
     let folder = args.dir.canonicalize().ok().unwrap_or_else(|| args.dir.clone());
-    let name = folder.file_name().map(|n| n.to_string_lossy().to_lowercase().replace(' ', "-")).filter(|n| !n.is_empty()).unwrap_or_else(|| "front-desk".to_owned());
+    let name = folder
+        .file_name()
+        .map(|n| n.to_string_lossy().to_lowercase().replace(' ', "-"))
+        .filter(|n| !n.is_empty())
+        .unwrap_or_else(|| "front-desk".to_owned());
     let mut written = Vec::new();
     let mut put = |path: &str, text: &str| -> anyhow::Result<()> {
         let file = args.dir.join(path);
@@ -124,8 +136,10 @@ fn unknown(what: &str, name: &str, names: &[&str]) -> anyhow::Result<u8> {
 }
 
 fn ask(question: &str, items: Vec<(String, String)>) -> anyhow::Result<Vec<String>> {
-    let labels: Vec<String> = items.iter().map(|(name, title)| if title.is_empty() { name.clone() } else { format!("{title} ({name})") }).collect();
-    let picked = dialoguer::MultiSelect::new().with_prompt(format!("{question} (space chooses, enter goes on)")).items(&labels).interact()?;
+    let labels: Vec<String> =
+        items.iter().map(|(name, title)| if title.is_empty() { name.clone() } else { format!("{title} ({name})") }).collect();
+    let picked =
+        dialoguer::MultiSelect::new().with_prompt(format!("{question} (space chooses, enter goes on)")).items(&labels).interact()?;
     Ok(picked.into_iter().filter_map(|i| items.get(i).map(|(name, _)| name.clone())).collect())
 }
 
@@ -158,15 +172,23 @@ fn project_file(name: &str, args: &Args, systems: &[(&ConnectorDecl, &StarterDec
     let mut out = String::new();
     let timezone = args.timezone.as_deref().unwrap_or("America/Chicago");
     let region = args.region.as_deref().unwrap_or("US");
-    let _ = writeln!(out, "# What belongs to this business: its accounts, its hours, its voice platforms. No secret stands here, only references.");
+    let _ = writeln!(
+        out,
+        "# What belongs to this business: its accounts, its hours, its voice platforms. No secret stands here, only references."
+    );
     let _ = writeln!(out, "name = {}\ntimezone = {}\nphone_region = {}", quote(name), quote(timezone), quote(region));
     let _ = writeln!(out, "business_hours = {{ days = \"mon-fri\", from = \"08:00\", to = \"17:00\", holidays = [] }}");
     for (connector, starter, port) in systems {
         let origin = format!("http://127.0.0.1:{port}");
-        let _ = writeln!(out, "\n# {}. This is the local stand-in; for the real account, write its address and your own credentials.", connector.title);
+        let _ = writeln!(
+            out,
+            "\n# {}. This is the local stand-in; for the real account, write its address and your own credentials.",
+            connector.title
+        );
         let _ = writeln!(out, "[connection.{}]\nsystem = {}", starter.connection, quote(&connector.system));
         let _ = writeln!(out, "base_url = {}", quote(&format!("{origin}{}", starter.path)));
-        let auth: Vec<String> = starter.auth.keys().map(|key| format!("{key} = {}", quote(&format!("file:secrets/{}.{key}", starter.connection)))).collect();
+        let auth: Vec<String> =
+            starter.auth.keys().map(|key| format!("{key} = {}", quote(&format!("file:secrets/{}.{key}", starter.connection)))).collect();
         if !auth.is_empty() {
             let _ = writeln!(out, "auth = {{ {} }}", auth.join(", "));
         }

@@ -42,7 +42,8 @@ impl Input {
             return Ok(source);
         }
         let names: Vec<&str> = project.sources.keys().map(String::as_str).collect();
-        let near = aftercall_config::finding::nearest(name, names.iter().copied()).map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+        let near =
+            aftercall_config::finding::nearest(name, names.iter().copied()).map(|n| format!("; did you mean {n}?")).unwrap_or_default();
         anyhow::bail!("the project has no source {name}{near}; there is: {}", names.join(", "))
     }
 
@@ -52,7 +53,12 @@ impl Input {
     }
 
     /// Reads everything, in order, one item at a time whatever the size. `each` also gets the bytes read so far.
-    pub(crate) fn read(&self, project: &Project, source: &Source, mut each: impl FnMut(Item, u64) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    pub(crate) fn read(
+        &self,
+        project: &Project,
+        source: &Source,
+        mut each: impl FnMut(Item, u64) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let mut before = 0;
         for path in &self.calls {
             let name = path.display().to_string();

@@ -52,7 +52,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         }
         Ok(())
     })?;
-    let journal = SqliteJournal::open_read_only(args.project.project.join(&project.store_path)).ok().map(|j| Arc::new(j) as Arc<dyn Journal>);
+    let journal =
+        SqliteJournal::open_read_only(args.project.project.join(&project.store_path)).ok().map(|j| Arc::new(j) as Arc<dyn Journal>);
     let connections = Connections::new(Arc::new(Http::new()?), &args.project.project, Arc::new(MemoryTokens::default()));
     let reader = connections.reader();
     let memory = DryMemory::new(journal.clone());
@@ -67,7 +68,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             let keys = crate::service::lane_keys(&project, call);
             let mut before = Before::default();
             if let Some(journal) = &journal {
-                before.known = journal.lane_links(keys).await?.into_iter().filter_map(|l| Some((l.connection, l.record.read().ok()?))).collect();
+                before.known =
+                    journal.lane_links(keys).await?.into_iter().filter_map(|l| Some((l.connection, l.record.read().ok()?))).collect();
                 // What this very call has made already: planning it again shows that, and no second one.
                 let id = format!("{}:{}", call.source, call.id);
                 if let Some(story) = journal.call(id.clone()).await.ok().flatten().filter(|story| story.call.id == id) {
@@ -98,9 +100,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         Format::Human => say(&format!("{}\n", view::plan::summary(&plans))),
         Format::Json => data(&format!("{:#}\n", view::plan::json(&plans, &errors))),
     }
-    let changes = plans.iter().flat_map(|(p, _)| &p.writes).any(|w| {
-        matches!(w.op, aftercall_plan::model::Op::Create { .. } | aftercall_plan::model::Op::Update { .. })
-    });
+    let changes = plans
+        .iter()
+        .flat_map(|(p, _)| &p.writes)
+        .any(|w| matches!(w.op, aftercall_plan::model::Op::Create { .. } | aftercall_plan::model::Op::Update { .. }));
     Ok(match (errors.is_empty(), args.exit_code && changes) {
         (false, _) => 1,
         (true, true) => 3,

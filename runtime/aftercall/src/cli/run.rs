@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ProjectDir;
 use super::talk::{self, data, talk as say};
-use crate::intake::Intake;
+use crate::intake::{Intake, serve};
 use crate::service::{Service, lane_keys};
 
 #[derive(Debug, clap::Args)]
@@ -42,6 +42,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             }
         }
         let address = listener.local_addr()?;
+        let asked = signals()?;
         let stop = CancellationToken::new();
         let worker = {
             let (worker, stop) = (service.worker.clone(), stop.clone());
@@ -56,16 +57,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             Arc::new(Timestamp::now),
         );
         let app = intake.router();
-        data(&format!("{}\n", serde_json::json!({"version": 1, "ready": true, "listen": format!("http://{address}"), "config": service.project.version})));
+        data(&format!(
+            "{}\n",
+            serde_json::json!({"version": 1, "ready": true, "listen": format!("http://{address}"), "config": service.project.version})
+        ));
         let sources: Vec<String> = service.project.sources.keys().map(|s| format!("http://{address}/v1/calls/{s}")).collect();
         say(&format!("taking calls at {}; Ctrl-C ends it\n", sources.join(", ")));
         let ends = stop.clone();
-        let serve = axum::serve(listener, app).with_graceful_shutdown(async move {
-            signalled().await;
+        tokio::spawn(async move {
+            asked.await;
             ends.cancel();
         });
-        serve.await?;
-        stop.cancel();
+        serve(listener, app, stop).await;
         say("finishing what is in hand; everything else stays in the journal\n");
         // What a system does not answer in this time is looked up again at the next start.
         if tokio::time::timeout(Duration::from_secs(25), worker).await.is_err() {
@@ -75,26 +78,25 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     })
 }
 
-/// Ctrl-C, or what a service manager sends.
-async fn signalled() {
-    #[cfg(unix)]
-    {
-        let mut term = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(term) => term,
-            Err(_) => {
-                let _ = tokio::signal::ctrl_c().await;
-                return;
-            }
-        };
+/// Ctrl-C, or what a service manager sends. They count from this call on, not only from when they are awaited.
+#[cfg(unix)]
+fn signals() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = term.recv() => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-    }
-    #[cfg(not(unix))]
-    {
+    })
+}
+
+/// Ctrl-C.
+#[cfg(not(unix))]
+fn signals() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
         let _ = tokio::signal::ctrl_c().await;
-    }
+    })
 }
 
 /// Logs go to stderr: ids and classes, never what a caller said. `RUST_LOG` says how much.

@@ -19,7 +19,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let systems: Vec<String> = if args.systems.is_empty() { NAMES.iter().map(|n| (*n).to_owned()).collect() } else { args.systems.clone() };
     for system in &systems {
         if !NAMES.contains(&system.as_str()) {
-            let near = aftercall_config::finding::nearest(system, NAMES.iter().copied()).map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+            let near = aftercall_config::finding::nearest(system, NAMES.iter().copied())
+                .map(|n| format!("; did you mean {n}?"))
+                .unwrap_or_default();
             talk(&format!("there is no stand-in for {system}{near}\nthere is: {}\n", NAMES.join(", ")));
             return Ok(2);
         }
@@ -30,7 +32,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         for (index, system) in systems.iter().enumerate() {
             let port = if args.port == 0 { 0 } else { args.port + u16::try_from(index)? };
             let vendor = aftercall_sandbox::vendor(system).ok_or_else(|| anyhow::anyhow!("no stand-in for {system}"))?;
-            let sandbox = Sandbox::start(vendor, port).await.map_err(|e| anyhow::anyhow!("port {port} for {system}: {e}; choose another with --port"))?;
+            let sandbox = Sandbox::start(vendor, port)
+                .await
+                .map_err(|e| anyhow::anyhow!("port {port} for {system}: {e}; choose another with --port"))?;
             addresses.insert(system.clone(), Value::from(sandbox.origin()));
             running.push(sandbox);
         }

@@ -59,7 +59,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         let (send, mut receive) = mpsc::channel::<(Item, u64)>(4 * BATCH);
         let reading = {
             let (input, project, source) = (args.input.clone(), service.project.clone(), source.clone());
-            tokio::task::spawn_blocking(move || input.read(&project, &source, |item, read| send.blocking_send((item, read)).map_err(|_| anyhow::anyhow!("stopped"))))
+            tokio::task::spawn_blocking(move || {
+                input.read(&project, &source, |item, read| send.blocking_send((item, read)).map_err(|_| anyhow::anyhow!("stopped")))
+            })
         };
         let stop = CancellationToken::new();
         let on_signal = stop.clone();
@@ -160,7 +162,8 @@ fn progress(bytes: Option<u64>) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(bytes.unwrap_or(0));
-    let style = ProgressStyle::with_template("{bar:32} {bytes}/{total_bytes} read  {elapsed}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template("{bar:32} {bytes}/{total_bytes} read  {elapsed}").unwrap_or_else(|_| ProgressStyle::default_bar());
     bar.set_style(style);
     bar.enable_steady_tick(Duration::from_millis(200));
     bar

@@ -58,6 +58,13 @@ pub struct Sent {
     pub request_digest: String,
 }
 
+impl Outgoing {
+    /// Whether these words stand in a value.
+    pub(super) fn says(&self, words: &str) -> bool {
+        !words.is_empty() && self.fields.iter().any(|(_, value)| value.to_string().contains(words))
+    }
+}
+
 /// What the system confirmed. `Debug` shows no value.
 #[derive(Clone, PartialEq)]
 pub struct Landed {

@@ -61,7 +61,9 @@ impl Pack<'_> {
                 }
             }
         }
-        if inside.len() < 2 {
+        // What a caller said must not be read as a reference, and no system has a way to say so. By itself nothing is one.
+        let spoken = inside.iter().any(|i| i.part.out.says(&self.decl.reference_before));
+        if inside.len() < 2 || spoken {
             let order = inside.iter().map(|i| i.index).collect();
             return self.writer.each(self.connection, self.parts, order, results).await;
         }

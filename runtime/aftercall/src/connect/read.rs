@@ -187,6 +187,17 @@ impl Reader {
     pub async fn probe(&self, connection: &Arc<Connection>, object: &str, marker: &str) -> Result<Probe, Failure> {
         use aftercall_config::decl::IdentityKind::ClientId;
         let known = known(connection, object)?;
+        if let Some(look) = &known.look {
+            let place = self::object([("marker", json!(marker))]);
+            return match self.ask(connection, "look", &look.request, Some(known), &place).await {
+                Ok(reply) => Ok(rows(&reply.body, &look.rows)?
+                    .iter()
+                    .find_map(|row| record(row, object, &look.id, &known.read_fields))
+                    .map_or(Probe::Absent, Probe::Found)),
+                Err(failure) if failure.class == ErrorClass::NotFound => Ok(Probe::Absent),
+                Err(failure) => Err(failure),
+            };
+        }
         let identity = known.decl.identity.as_ref().filter(|identity| identity.kind == ClientId);
         let (Some(identity), Some(request)) = (identity, &known.read) else { return Ok(Probe::CannotTell) };
         let Some(body) = self.body_of(connection, object, known, request, marker, &[]).await? else { return Ok(Probe::Absent) };

@@ -63,6 +63,7 @@ pub(super) fn outcome(
             first_name: from.text("caller.first_name"),
             last_name: from.text("caller.last_name"),
             company: from.text("caller.company"),
+            caller_id_name: from.text("caller.caller_id_name"),
         },
         captured: IndexMap::new(),
         appointment: from.appointment(zone),

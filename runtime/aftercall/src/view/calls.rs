@@ -14,14 +14,26 @@ pub fn text(calls: &[CallSummary]) -> String {
         return "no calls\n".to_owned();
     }
     let mut out = String::new();
-    let _ = writeln!(out, "{}", bold(&format!("{}{}{}{}{}", pad("RECEIVED", 18), pad("CALL", 40), pad("CALLER", 30), pad("STATUS", 10), "WRITES")));
+    let _ = writeln!(
+        out,
+        "{}",
+        bold(&format!("{}{}{}{}{}", pad("RECEIVED", 18), pad("CALL", 40), pad("CALLER", 30), pad("STATUS", 10), "WRITES"))
+    );
     for call in calls {
         let outcome: Option<CallOutcome> = call.outcome.as_ref().and_then(|o| o.read().ok());
         let who = outcome.map(|o| who(&o)).unwrap_or_default();
         let received = call.received_at.strftime("%m-%d %H:%M:%SZ").to_string();
         let word = call.status.word();
         let filled = " ".repeat(10_usize.saturating_sub(word.len()));
-        let _ = write!(out, "{}{}{}{}{filled}{}", pad(&received, 18), pad(&cut(&call.id, 38), 40), pad(&cut(&who, 28), 30), status(word), writes(call));
+        let _ = write!(
+            out,
+            "{}{}{}{}{filled}{}",
+            pad(&received, 18),
+            pad(&cut(&call.id, 38), 40),
+            pad(&cut(&who, 28), 30),
+            status(word),
+            writes(call)
+        );
         if let Some(reason) = &call.status_reason {
             let _ = write!(out, "  {}", dim(&value(&Value::from(reason.as_str()), 100)));
         }

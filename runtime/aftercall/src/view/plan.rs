@@ -32,7 +32,10 @@ pub fn text(plan: &Plan, call: &CallOutcome, requests: &[RequestCount], all: boo
         let _ = writeln!(out, "  {} {}{at}", yellow("note"), note.text);
     }
     if !requests.is_empty() {
-        let parts: Vec<String> = requests.iter().map(|r| format!("{} {} + {}", r.connection, many(r.reads as usize, "read"), many(r.writes as usize, "write"))).collect();
+        let parts: Vec<String> = requests
+            .iter()
+            .map(|r| format!("{} {} + {}", r.connection, many(r.reads as usize, "read"), many(r.writes as usize, "write")))
+            .collect();
         let _ = writeln!(out, "  {}", dim(&format!("requests: {}", parts.join(", "))));
     }
     out
@@ -145,7 +148,8 @@ pub fn json(plans: &[(Plan, Vec<RequestCount>)], errors: &[(u64, String)]) -> Va
     let calls: Vec<Value> = plans
         .iter()
         .map(|(plan, requests)| {
-            let requests: Vec<Value> = requests.iter().map(|r| json!({"connection": r.connection, "reads": r.reads, "writes": r.writes})).collect();
+            let requests: Vec<Value> =
+                requests.iter().map(|r| json!({"connection": r.connection, "reads": r.reads, "writes": r.writes})).collect();
             json!({ "plan": plan, "requests": requests })
         })
         .collect();

@@ -43,9 +43,7 @@ pub fn text(story: &Story) -> String {
         let data: Value = event.data.read().unwrap_or(Value::Null);
         let data = match &data {
             Value::Object(fields) if fields.is_empty() => String::new(),
-            Value::Object(fields) => {
-                fields.iter().map(|(k, v)| format!("{k}={}", value(v, 80))).collect::<Vec<_>>().join(" ")
-            }
+            Value::Object(fields) => fields.iter().map(|(k, v)| format!("{k}={}", value(v, 80))).collect::<Vec<_>>().join(" "),
             other => value(other, 80),
         };
         let _ = writeln!(out, "  {}  {}{write}  {}", event.at.strftime("%m-%d %H:%M:%S%.3fZ"), event.kind, dim(&data));
@@ -66,7 +64,14 @@ pub fn short(story: &Story) -> String {
     for write in story.writes.iter().filter(|w| w.op == "create" || w.op == "update") {
         let record = write.record_url.as_deref().or(write.record_id.as_deref()).unwrap_or_default();
         let attempts = if write.attempt > 1 { format!(" ({} attempts)", write.attempt) } else { String::new() };
-        let _ = writeln!(out, "  {}  {} {} {}{attempts}", pad(&format!("{}/{}", write.connection, write.write), 22), status(write.state.word()), write.op, dim(record));
+        let _ = writeln!(
+            out,
+            "  {}  {} {} {}{attempts}",
+            pad(&format!("{}/{}", write.connection, write.write), 22),
+            status(write.state.word()),
+            write.op,
+            dim(record)
+        );
     }
     let retries = story.events.iter().filter(|e| e.kind == "read_failed" || e.kind == "attempt_failed").count();
     if retries > 0 {
@@ -114,7 +119,8 @@ fn write_text(out: &mut String, write: &WriteRow) {
         (None, Some(id)) => id.clone(),
         (None, None) => String::new(),
     };
-    let attempts = if write.attempt > 1 { format!("  {}", many(usize::try_from(write.attempt).unwrap_or(0), "attempt")) } else { String::new() };
+    let attempts =
+        if write.attempt > 1 { format!("  {}", many(usize::try_from(write.attempt).unwrap_or(0), "attempt")) } else { String::new() };
     let _ = writeln!(out, "  {}  {} {} {}  {}{attempts}", status(write.state.word()), pad(&name, 24), write.op, write.object, record);
     if let Some(trouble) = &write.trouble {
         let code = trouble.http_status.map(|s| format!(" ({s})")).unwrap_or_default();

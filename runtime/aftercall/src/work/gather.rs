@@ -28,7 +28,13 @@ pub trait Memory: Send + Sync {
     /// A colleague's id, looked up not long ago: `Some(None)` when the system knew nobody.
     fn user<'a>(&'a self, connection: &'a str, email: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Option<Option<String>>, Trouble>>;
     /// Remembers a colleague's id.
-    fn keep_user<'a>(&'a self, connection: &'a str, email: &'a str, id: Option<String>, now: Timestamp) -> BoxFuture<'a, Result<(), Trouble>>;
+    fn keep_user<'a>(
+        &'a self,
+        connection: &'a str,
+        email: &'a str,
+        id: Option<String>,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), Trouble>>;
 }
 
 /// What we wrote last, by `connection/object/id` and field.
@@ -162,9 +168,11 @@ async fn find(
         let since = now - (SignedDuration::from_secs(i64::from(declared.lag_s)) + LAG_GRACE);
         let identity = Identity::of(&pipeline.matching.values, &project.phone_region, call);
         for recent in memory.recent(&connection.id, &declared.object, since).await? {
-            let emails = recent.fields.values().filter_map(|v| v.as_str()).any(|v| {
-                identity.emails.iter().any(|e| e.eq_ignore_ascii_case(v)) || identity.phones.iter().any(|p| p.e164 == v)
-            });
+            let emails = recent
+                .fields
+                .values()
+                .filter_map(|v| v.as_str())
+                .any(|v| identity.emails.iter().any(|e| e.eq_ignore_ascii_case(v)) || identity.phones.iter().any(|p| p.e164 == v));
             if emails {
                 behind.insert(recent.id.clone(), recent);
             }
@@ -197,9 +205,9 @@ async fn own_records(reader: &Reader, pipeline: &Pipeline, context: &mut Context
             wanted.push((&rule.connection, &rule.object, id.clone(), fields));
         }
     }
-    let reads = wanted.iter().map(async |(connection, object, id, fields)| {
-        reader.read(connection, object, id, fields).await.map_err(Trouble::of(connection))
-    });
+    let reads = wanted
+        .iter()
+        .map(async |(connection, object, id, fields)| reader.read(connection, object, id, fields).await.map_err(Trouble::of(connection)));
     let records = try_join_all(reads).await?;
     context.own_records.extend(records.into_iter().flatten());
     Ok(())
@@ -223,7 +231,8 @@ async fn related(reader: &Reader, pipeline: &Pipeline, contact: &str, context: &
 async fn remember(memory: &dyn Memory, pipeline: &Pipeline, contact: Option<&str>, context: &mut Context) -> Result<(), Trouble> {
     let mut wanted: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for write in &pipeline.writes {
-        let asks = write.fields.iter().any(|f| [f.on_create, f.on_update].iter().any(|p| matches!(p, PolicyDecl::Ours | PolicyDecl::Newest)));
+        let asks =
+            write.fields.iter().any(|f| [f.on_create, f.on_update].iter().any(|p| matches!(p, PolicyDecl::Ours | PolicyDecl::Newest)));
         if !asks {
             continue;
         }
@@ -257,7 +266,14 @@ async fn look(reader: &Reader, project: &Project, plan: &Plan, context: &mut Con
     Ok(looked)
 }
 
-async fn user(reader: &Reader, memory: &dyn Memory, project: &Project, connection: &str, email: &str, now: Timestamp) -> Result<Option<String>, Trouble> {
+async fn user(
+    reader: &Reader,
+    memory: &dyn Memory,
+    project: &Project,
+    connection: &str,
+    email: &str,
+    now: Timestamp,
+) -> Result<Option<String>, Trouble> {
     if let Some(known) = memory.user(connection, email, now).await? {
         return Ok(known);
     }

@@ -51,7 +51,11 @@ async fn written(journal: &dyn Journal, connection: &str, object: &str, ids: Vec
 
 async fn recent(journal: &dyn Journal, connection: &str, object: &str, since: Timestamp) -> Result<Vec<KnownContact>, Trouble> {
     let rows = journal.recent_created(connection.to_owned(), object.to_owned(), since).await?;
-    let known = rows.into_iter().map(|row| KnownContact { id: row.record_id, call: String::new(), fields: row.identity.read().unwrap_or_default() });
+    let known = rows.into_iter().map(|row| KnownContact {
+        id: row.record_id,
+        call: String::new(),
+        fields: row.identity.read().unwrap_or_default(),
+    });
     Ok(known.collect())
 }
 
@@ -79,18 +83,27 @@ impl Memory for JournalMemory {
                 return Ok(Some(found.0));
             }
             let kept = self.journal.lookup_get(connection.to_owned(), "user".to_owned(), email.to_owned()).await?;
-            let Some(found) = kept.map(|l| (l.value.read().ok().flatten(), l.fetched_at)).filter(|found| fresh(found, now)) else { return Ok(None) };
+            let Some(found) = kept.map(|l| (l.value.read().ok().flatten(), l.fetched_at)).filter(|found| fresh(found, now)) else {
+                return Ok(None);
+            };
             self.users.lock().unwrap_or_else(PoisonError::into_inner).insert(key, found.clone());
             Ok(Some(found.0))
         })
     }
 
-    fn keep_user<'a>(&'a self, connection: &'a str, email: &'a str, id: Option<String>, now: Timestamp) -> BoxFuture<'a, Result<(), Trouble>> {
+    fn keep_user<'a>(
+        &'a self,
+        connection: &'a str,
+        email: &'a str,
+        id: Option<String>,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), Trouble>> {
         Box::pin(async move {
             let key = (connection.to_owned(), email.to_owned());
             self.users.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (id.clone(), now));
             let value = Json::from(id.map_or(Value::Null, Value::from));
-            let lookup = Lookup { connection: connection.to_owned(), kind: "user".to_owned(), key: email.to_owned(), value, fetched_at: now };
+            let lookup =
+                Lookup { connection: connection.to_owned(), kind: "user".to_owned(), key: email.to_owned(), value, fetched_at: now };
             Ok(self.journal.lookup_put(lookup).await?)
         })
     }
@@ -150,7 +163,13 @@ impl Memory for DryMemory {
         Box::pin(std::future::ready(Ok(found.filter(|f| fresh(f, now)).map(|f| f.0))))
     }
 
-    fn keep_user<'a>(&'a self, connection: &'a str, email: &'a str, id: Option<String>, now: Timestamp) -> BoxFuture<'a, Result<(), Trouble>> {
+    fn keep_user<'a>(
+        &'a self,
+        connection: &'a str,
+        email: &'a str,
+        id: Option<String>,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), Trouble>> {
         let key = (connection.to_owned(), email.to_owned());
         self.users.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (id, now));
         Box::pin(std::future::ready(Ok(())))

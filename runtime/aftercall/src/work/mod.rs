@@ -12,7 +12,7 @@ mod step;
 mod versions;
 mod worker;
 
-pub use gather::{Before, Memory, Trouble, plan_call};
+pub use gather::{Before, Memory, Trouble, WrittenMap, plan_call};
 pub use memory::{DryMemory, JournalMemory};
 pub use progress::own;
 pub use retry::{RetryPolicy, next_attempt, policy};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aftercall_config::call::CallOutcome;
-use aftercall_config::functions::timestamp;
+use aftercall_config::functions::{text, timestamp};
 use aftercall_config::project::{Connection, Pipeline, Project};
 use aftercall_plan::context::{KnownContact, Record as CrmRecord};
 use aftercall_plan::model::{FieldVerdict, Guarantee, Link, LinkTo, Op, Plan, Write};
@@ -21,10 +21,10 @@ use super::progress::{Progress, Standing, depends_on, due, own, receipt, sends, 
 use super::retry::{counts, next_attempt, policy};
 use super::step::{Attempt, Step, step};
 use super::worker::Worker;
-use crate::connect::{Check, Failure, LinkTarget, Outgoing, OutgoingOp, Sent};
+use crate::connect::{Check, Failure, LinkTarget, Outgoing, OutgoingOp, Probe, Sent};
 use crate::journal::{
-    self, CallChange, CallStatus, Claim, Created, FieldWritten, Json, NewEvent, NewPlan, NewWrite, PlanOutcome, Record, Recording, SlotAsk, Then,
-    Trouble, WriteChange, WriteOutcome, WriteState,
+    self, CallChange, CallStatus, Claim, Created, FieldWritten, Json, NewEvent, NewPlan, NewWrite, PlanOutcome, Record, Recording, SlotAsk,
+    Then, Trouble, WriteChange, WriteOutcome, WriteState,
 };
 
 /// A plan whose writes have not been sent is made again when it is older than this: the CRM may have changed.
@@ -33,6 +33,8 @@ const PLAN_AGE: SignedDuration = SignedDuration::from_secs(60);
 const SEND_TIME: SignedDuration = SignedDuration::from_secs(40);
 /// Rounds of sending in one go; beyond it something contradicts itself, and the call waits.
 const MAX_ROUNDS: usize = 12;
+/// How long it then waits.
+const ROUNDS_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// One call in hand.
 struct Hand<'a> {
@@ -88,8 +90,10 @@ impl Hand<'_> {
         let now = self.worker.now();
         let (mut plan, mut standing) = match self.standing_plan(now) {
             Some((plan, mut standing)) => {
+                let mut records = Vec::new();
+                self.look_for_doubtful(&plan, &mut standing, now, &mut records).await;
                 let ready = due(&plan, &standing, now);
-                self.intend(&ready, &mut standing, Vec::new()).await?;
+                self.intend(&ready, &mut standing, records).await?;
                 (plan, standing)
             }
             None => match self.plan(now).await? {
@@ -99,8 +103,10 @@ impl Hand<'_> {
         };
         for _ in 0..MAX_ROUNDS {
             let now = self.worker.now();
-            let ready: Vec<String> =
-                due(&plan, &standing, now).into_iter().filter(|id| standing.get(id).is_some_and(|p| p.state == WriteState::Intent)).collect();
+            let ready: Vec<String> = due(&plan, &standing, now)
+                .into_iter()
+                .filter(|id| standing.get(id).is_some_and(|p| p.state == WriteState::Intent))
+                .collect();
             let mut records = Vec::new();
             let mut again: Option<Option<(String, String)>> = None;
             if !ready.is_empty() {
@@ -128,7 +134,25 @@ impl Hand<'_> {
             }
             self.intend(&next, &mut standing, records).await?;
         }
-        self.finish(&plan, &standing, Vec::new()).await
+        let records = self.pause(&plan, &mut standing);
+        self.finish(&plan, &standing, records).await
+    }
+
+    /// Something contradicts itself, and going on at once would be a storm of requests: what is still open waits a while.
+    fn pause(&self, plan: &Plan, standing: &mut Standing) -> Vec<Record> {
+        let at = self.worker.now() + ROUNDS_PAUSE;
+        let mut records = Vec::new();
+        for write in plan.writes.iter().filter(|w| sends(w)) {
+            let Some(progress) = standing.get_mut(&write.id) else { continue };
+            if matches!(progress.state, WriteState::Planned | WriteState::Intent | WriteState::Blocked) {
+                (progress.state, progress.next_at) = (WriteState::Waiting, Some(at));
+                let trouble =
+                    Trouble { class: "busy".to_owned(), message: format!("still open after {MAX_ROUNDS} rounds"), http_status: None };
+                let change = WriteChange::to(write.id.clone(), WriteState::Waiting);
+                records.push(Record::Write(WriteChange { trouble: Some(trouble), since: progress.since, next_at: Some(at), ..change }));
+            }
+        }
+        records
     }
 
     /// The plan on record, when it is still the one to follow.
@@ -142,9 +166,45 @@ impl Hand<'_> {
                 progress.next_at = Some(now);
             }
         }
-        let sent = standing.values().any(|p| matches!(p.state, WriteState::Applied | WriteState::Unknown | WriteState::Rejected | WriteState::Dead));
+        let sent = standing
+            .values()
+            .any(|p| matches!(p.state, WriteState::Applied | WriteState::Unknown | WriteState::Rejected | WriteState::Dead));
         let old = now.duration_since(row.recorded_at) > PLAN_AGE;
         (sent || !old).then_some((plan, standing))
+    }
+
+    /// Creates whose answer was lost are looked for by their marker before they are sent again. What is found has landed; what cannot be
+    /// looked for, or is not there, goes the way of its guarantee.
+    async fn look_for_doubtful(&self, plan: &Plan, standing: &mut Standing, now: Timestamp, records: &mut Vec<Record>) {
+        for write in &plan.writes {
+            let Op::Create { marker } = &write.op else { continue };
+            let is_due = |p: &&mut Progress| p.state == WriteState::Unknown && p.next_at.is_some_and(|at| at <= now);
+            let Some(progress) = standing.get_mut(&write.id).filter(is_due) else { continue };
+            let Some(rule) = self.pipeline.writes.iter().find(|r| r.id == write.id) else { continue };
+            match self.worker.connections.reader().probe(&rule.connection, &write.object, marker).await {
+                Ok(Probe::Found(record)) => {
+                    progress.state = WriteState::Applied;
+                    progress.record_id = Some(record.id.clone());
+                    records.push(event("found", Some(&write.id), &json!({"record": record.id})));
+                    self.landed(write, progress, &record.id, None, true, records);
+                }
+                Ok(Probe::Absent | Probe::CannotTell) => {}
+                Err(failure) => {
+                    // It cannot be looked for now, so it is not sent now either.
+                    let policy = policy(&self.pipeline.retry, failure.class);
+                    let attempt = u32::try_from(progress.attempt).unwrap_or(1);
+                    let since = progress.since.unwrap_or(now);
+                    progress.next_at =
+                        next_attempt(&policy, attempt, since, now, failure.retry_after, spread(&self.claim.call.id, progress.attempt));
+                    let change = WriteChange {
+                        since: Some(since),
+                        next_at: progress.next_at,
+                        ..WriteChange::to(write.id.clone(), WriteState::Unknown)
+                    };
+                    records.push(Record::Write(change));
+                }
+            }
+        }
     }
 
     /// Reads, plans and puts the plan on record with its intents. `Err` is where the call stands when it cannot be planned now.
@@ -171,7 +231,8 @@ impl Hand<'_> {
                 WriteState::Planned => WriteState::Blocked,
                 other => other,
             };
-            let progress = Progress { refused: standing.get(&write.id).map(|p| p.refused.clone()).unwrap_or_default(), ..Progress::fresh(state) };
+            let progress =
+                Progress { refused: standing.get(&write.id).map(|p| p.refused.clone()).unwrap_or_default(), ..Progress::fresh(state) };
             writes.push(new_write(write, state, &progress));
         }
         let text = serde_json::to_string(&plan).unwrap_or_default();
@@ -231,7 +292,8 @@ impl Hand<'_> {
                 }
             }
         }
-        let safe: Vec<String> = doubtful.into_iter().filter(|id| plan.writes.iter().any(|w| &w.id == id && sends(w) && repeatable(w))).collect();
+        let safe: Vec<String> =
+            doubtful.into_iter().filter(|id| plan.writes.iter().any(|w| &w.id == id && sends(w) && repeatable(w))).collect();
         if !safe.is_empty() {
             self.intend(&safe, &mut standing, Vec::new()).await?;
         }
@@ -254,7 +316,8 @@ impl Hand<'_> {
     /// Reading failed: the call waits, and so does its caller.
     async fn cannot_read(&self, connection: &str, failure: &Failure) -> Result<CallStatus, journal::Error> {
         let now = self.worker.now();
-        let (count, first) = self.worker.read_failed(self.claim.call.seq, self.claim.call.received_at.max(now - SignedDuration::from_hours(1)), now);
+        let (count, first) =
+            self.worker.read_failed(self.claim.call.seq, self.claim.call.received_at.max(now - SignedDuration::from_hours(1)), now);
         let policy = policy(&self.pipeline.retry, failure.class);
         let failed = if counts(failure.class) { count } else { count.min(6) };
         let spread = spread(&self.claim.call.id, i64::from(count));
@@ -265,7 +328,8 @@ impl Hand<'_> {
             None => CallChange { status: CallStatus::Dead, reason: Some(reason), next_at: None, blocks_lane: false },
         };
         tracing::warn!(call = %self.claim.call.id, connection, %failure, "cannot read");
-        let data = json!({"connection": connection, "class": failure.class, "status": failure.status, "message": sentence(&failure.message)});
+        let data =
+            json!({"connection": connection, "class": failure.class, "status": failure.status, "message": sentence(&failure.message)});
         let records = vec![event("read_failed", None, &data), Record::Call(change)];
         self.worker.journal.record(recording(self.claim, now, records, Then::Release)).await.map(|r| r.status)
     }
@@ -319,8 +383,16 @@ impl Hand<'_> {
     }
 
     /// Takes an answer to the books. `Some` asks for a new plan, with the object and record that the system named.
-    async fn outcome(&self, plan: &Plan, standing: &mut Standing, sent: Sent, records: &mut Vec<Record>) -> Option<Option<(String, String)>> {
+    async fn outcome(
+        &self,
+        plan: &Plan,
+        standing: &mut Standing,
+        sent: Sent,
+        records: &mut Vec<Record>,
+    ) -> Option<Option<(String, String)>> {
         let write = plan.writes.iter().find(|w| w.id == sent.write_id)?;
+        // What it needs comes before it in the answers, so that its own standing is known by now.
+        let held_up = depends_on(write).iter().any(|id| standing.get(id).is_none_or(|p| p.state != WriteState::Applied));
         let progress = standing.get_mut(&write.id)?;
         let now = self.worker.now();
         match sent.result {
@@ -334,12 +406,38 @@ impl Hand<'_> {
                     records.push(event("withdrawn", Some(&write.id), &json!({"because": taken})));
                     return None;
                 }
+                self.read_back(write, progress, &landed.id).await;
                 progress.state = WriteState::Applied;
                 progress.record_id = Some(landed.id.clone());
                 self.landed(write, progress, &landed.id, landed.url, landed.created, records);
                 None
             }
-            Err(failure) => self.failed(write, progress, &failure, now, records),
+            // A system that calls a write innocent although all that it needs is there has refused it like any other.
+            Err(mut failure) => {
+                failure.innocent &= held_up;
+                self.failed(write, progress, &failure, now, records)
+            }
+        }
+    }
+
+    /// Fields that were refused and stand there all the same: an attempt whose answer was lost had written them, and the
+    /// system takes them on a new record only. They are no refusal.
+    async fn read_back(&self, write: &Write, progress: &mut Progress, id: &str) {
+        let Some(rule) = self.pipeline.writes.iter().find(|r| r.id == write.id) else { return };
+        if progress.refused.is_empty() || progress.attempt < 2 || !matches!(write.op, Op::Create { .. }) {
+            return;
+        }
+        let fields: Vec<String> = progress.refused.keys().cloned().collect();
+        match self.worker.connections.reader().read(&rule.connection, &write.object, id, &fields).await {
+            Ok(Some(record)) => progress.refused.retain(|name, _| {
+                let sent = write.fields.iter().find(|f| &f.field == name).and_then(|f| f.after.as_ref());
+                let there = record.fields.get(name).filter(|value| !value.is_null());
+                sent.is_none_or(|sent| there.is_none_or(|there| text(sent) != text(there)))
+            }),
+            Ok(None) => {}
+            Err(failure) => {
+                tracing::warn!(call = %self.claim.call.id, write = %write.id, %failure, "refused fields could not be read back")
+            }
         }
     }
 
@@ -403,8 +501,16 @@ impl Hand<'_> {
         write.connection == connection.id && connection.connector.decl.find.as_ref().is_some_and(|f| f.object == write.object)
     }
 
-    fn failed(&self, write: &Write, progress: &mut Progress, failure: &Failure, now: Timestamp, records: &mut Vec<Record>) -> Option<Option<(String, String)>> {
-        let trouble = Trouble { class: failure.class.as_str().to_owned(), message: sentence(&failure.message), http_status: failure.status };
+    fn failed(
+        &self,
+        write: &Write,
+        progress: &mut Progress,
+        failure: &Failure,
+        now: Timestamp,
+        records: &mut Vec<Record>,
+    ) -> Option<Option<(String, String)>> {
+        let trouble =
+            Trouble { class: failure.class.as_str().to_owned(), message: sentence(&failure.message), http_status: failure.status };
         let data = json!({
             "class": failure.class, "status": failure.status, "code": failure.code, "certain": failure.certain,
             "fields": failure.fields, "correlation": failure.correlation, "message": sentence(&failure.message),
@@ -422,7 +528,8 @@ impl Hand<'_> {
         tracing::info!(call = %self.claim.call.id, write = %write.id, %failure, "attempt failed");
         records.push(event("attempt_failed", Some(&write.id), &data));
         let since = *progress.since.get_or_insert(now);
-        let optional: Vec<String> = write.fields.iter().filter(|f| f.verdict == FieldVerdict::Write && !f.required).map(|f| f.field.clone()).collect();
+        let optional: Vec<String> =
+            write.fields.iter().filter(|f| f.verdict == FieldVerdict::Write && !f.required).map(|f| f.field.clone()).collect();
         let policy = policy(&self.pipeline.retry, failure.class);
         let number = u32::try_from(progress.attempt).unwrap_or(1);
         let attempt = Attempt {
@@ -446,7 +553,11 @@ impl Hand<'_> {
             }
             Step::Replan { found } => {
                 progress.state = WriteState::Planned;
-                records.push(Record::Write(WriteChange { trouble: Some(trouble), since: Some(since), ..WriteChange::to(write.id.clone(), WriteState::Planned) }));
+                records.push(Record::Write(WriteChange {
+                    trouble: Some(trouble),
+                    since: Some(since),
+                    ..WriteChange::to(write.id.clone(), WriteState::Planned)
+                }));
                 return Some(found.map(|id| (write.object.clone(), id)).filter(|_| self.is_contact(write)));
             }
             Step::Ask => (WriteState::Unknown, None),

@@ -13,34 +13,35 @@ use crate::journal::{CallStatus, WriteRow, WriteState};
 
 /// Where one write stands.
 #[derive(Clone, Debug)]
-pub struct Progress {
+pub(super) struct Progress {
     /// Its state, as the journal has it or will have it with the next record.
-    pub state: WriteState,
+    pub(super) state: WriteState,
     /// Attempts made.
-    pub attempt: i64,
+    pub(super) attempt: i64,
     /// The record, once known.
-    pub record_id: Option<String>,
+    pub(super) record_id: Option<String>,
     /// When its first attempt failed.
-    pub since: Option<Timestamp>,
+    pub(super) since: Option<Timestamp>,
     /// When to go on.
-    pub next_at: Option<Timestamp>,
+    pub(super) next_at: Option<Timestamp>,
     /// Fields that the system refused, each with its word for why.
-    pub refused: BTreeMap<String, String>,
+    pub(super) refused: BTreeMap<String, String>,
     /// Why it waits for a person, where the plan does not say it itself: another call has the time.
     pub held: Option<String>,
 }
 
 impl Progress {
     /// A write that nothing has happened to.
-    pub fn fresh(state: WriteState) -> Self {
+    pub(super) fn fresh(state: WriteState) -> Self {
         Self { state, attempt: 0, record_id: None, since: None, next_at: None, refused: BTreeMap::new(), held: None }
     }
 
     /// As the journal has it.
-    pub fn of(row: &WriteRow) -> Self {
+    pub(super) fn of(row: &WriteRow) -> Self {
         let receipt: Vec<Value> = row.receipt.as_ref().and_then(|r| r.read().ok()).unwrap_or_default();
         let refused = receipt.iter().filter(|f| f["state"] == "refused");
-        let refused = refused.filter_map(|f| Some((f["field"].as_str()?.to_owned(), f["because"].as_str().unwrap_or_default().to_owned()))).collect();
+        let refused =
+            refused.filter_map(|f| Some((f["field"].as_str()?.to_owned(), f["because"].as_str().unwrap_or_default().to_owned()))).collect();
         Self {
             state: row.state,
             attempt: row.attempt,
@@ -54,14 +55,15 @@ impl Progress {
 }
 
 /// All writes of a call, by id.
-pub type Standing = BTreeMap<String, Progress>;
+pub(super) type Standing = BTreeMap<String, Progress>;
 
 /// The records that a call has made, by write. What it only changed (the caller's own record, a record of the context) is not among them,
 /// except where this call created it.
 pub fn own(pipeline: &Pipeline, writes: &[WriteRow]) -> BTreeMap<String, String> {
     let contact = pipeline.connection.connector.decl.find.as_ref().map(|f| f.object.as_str());
     let ours = |w: &&WriteRow| {
-        let only_ours = pipeline.writes.iter().any(|rule| rule.id == w.write && rule.target.is_none() && Some(rule.object.as_str()) != contact);
+        let only_ours =
+            pipeline.writes.iter().any(|rule| rule.id == w.write && rule.target.is_none() && Some(rule.object.as_str()) != contact);
         w.op == "create" || only_ours
     };
     let made = writes.iter().filter(|w| matches!(w.state, WriteState::Applied | WriteState::Skipped)).filter(ours);
@@ -69,12 +71,12 @@ pub fn own(pipeline: &Pipeline, writes: &[WriteRow]) -> BTreeMap<String, String>
 }
 
 /// Whether a write changes anything.
-pub fn sends(write: &Write) -> bool {
+pub(super) fn sends(write: &Write) -> bool {
     matches!(write.op, Op::Create { .. } | Op::Update { .. })
 }
 
 /// The writes whose records this one needs.
-pub fn depends_on(write: &Write) -> Vec<String> {
+pub(super) fn depends_on(write: &Write) -> Vec<String> {
     let mut ids: Vec<String> = write
         .links
         .iter()
@@ -89,7 +91,7 @@ pub fn depends_on(write: &Write) -> Vec<String> {
 }
 
 /// Which writes may be sent now: due, and with every record that they need there already or sent along with them.
-pub fn due(plan: &Plan, standing: &Standing, now: Timestamp) -> Vec<String> {
+pub(super) fn due(plan: &Plan, standing: &Standing, now: Timestamp) -> Vec<String> {
     let mut ready: BTreeSet<&str> = BTreeSet::new();
     // Plan order: what another depends on comes first.
     for write in plan.writes.iter().filter(|w| sends(w)) {
@@ -103,7 +105,8 @@ pub fn due(plan: &Plan, standing: &Standing, now: Timestamp) -> Vec<String> {
             ready.contains(id.as_str()) || standing.get(id).is_some_and(|p| p.state == WriteState::Applied && p.record_id.is_some())
         };
         // What is sent along must go to the same system, or its id comes too late.
-        let together = |id: &String| !ready.contains(id.as_str()) || plan.writes.iter().any(|w| &w.id == id && w.connection == write.connection);
+        let together =
+            |id: &String| !ready.contains(id.as_str()) || plan.writes.iter().any(|w| &w.id == id && w.connection == write.connection);
         if is_due && depends_on(write).iter().all(|id| has(id) && together(id)) {
             ready.insert(&write.id);
         }
@@ -112,7 +115,7 @@ pub fn due(plan: &Plan, standing: &Standing, now: Timestamp) -> Vec<String> {
 }
 
 /// What is on record of each field of a write.
-pub fn receipt(write: &Write, progress: &Progress) -> Value {
+pub(super) fn receipt(write: &Write, progress: &Progress) -> Value {
     let landed = progress.state == WriteState::Applied;
     let fields: Vec<Value> = write
         .fields
@@ -140,34 +143,44 @@ pub fn receipt(write: &Write, progress: &Progress) -> Value {
 
 /// Where the call stands, why, and when it goes on.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
+pub(super) struct Verdict {
     /// The status.
-    pub status: CallStatus,
+    pub(super) status: CallStatus,
     /// A phrase for people.
-    pub reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// When to go on, with `Waiting`.
-    pub next_at: Option<Timestamp>,
+    pub(super) next_at: Option<Timestamp>,
     /// Whether the caller's next call must wait.
-    pub blocks_lane: bool,
+    pub(super) blocks_lane: bool,
 }
 
 /// Sums up. `contact` is the id of the write that makes or changes the caller's record.
-pub fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -> Verdict {
+pub(super) fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -> Verdict {
     let state = |w: &Write| standing.get(&w.id).map_or(WriteState::Skipped, |p| p.state);
-    let open: Vec<&Write> =
-        plan.writes.iter().filter(|w| matches!(state(w), WriteState::Planned | WriteState::Intent | WriteState::Waiting | WriteState::Blocked)).collect();
+    let open: Vec<&Write> = plan
+        .writes
+        .iter()
+        .filter(|w| matches!(state(w), WriteState::Planned | WriteState::Intent | WriteState::Waiting | WriteState::Blocked))
+        .collect();
     let unknown: Vec<&Write> = plan.writes.iter().filter(|w| state(w) == WriteState::Unknown).collect();
     let next_at = open.iter().chain(&unknown).filter_map(|w| standing.get(&w.id)?.next_at).min();
     // The caller's own record is undecided: the next call of this caller could make a second one.
     let blocks_lane = contact.is_some_and(|id| {
-        standing.get(id).is_some_and(|p| matches!(p.state, WriteState::Planned | WriteState::Intent | WriteState::Waiting | WriteState::Unknown))
+        standing
+            .get(id)
+            .is_some_and(|p| matches!(p.state, WriteState::Planned | WriteState::Intent | WriteState::Waiting | WriteState::Unknown))
     });
     let names = |list: &[&Write]| list.iter().map(|w| w.id.as_str()).collect::<Vec<_>>().join(", ");
     let trouble: Vec<&Write> = plan.writes.iter().filter(|w| matches!(state(w), WriteState::Dead | WriteState::Rejected)).collect();
     let held: Vec<&Write> = plan.writes.iter().filter(|w| state(w) == WriteState::Held).collect();
     if next_at.is_some() {
         let waiting: Vec<&Write> = open.iter().chain(&unknown).copied().collect();
-        return Verdict { status: CallStatus::Waiting, reason: Some(format!("{} to be tried again", names(&waiting))), next_at, blocks_lane };
+        return Verdict {
+            status: CallStatus::Waiting,
+            reason: Some(format!("{} to be tried again", names(&waiting))),
+            next_at,
+            blocks_lane,
+        };
     }
     let stuck: Vec<&Write> = open.iter().chain(&unknown).copied().collect();
     let applied = plan.writes.iter().any(|w| state(w) == WriteState::Applied);

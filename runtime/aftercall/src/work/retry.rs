@@ -75,8 +75,11 @@ pub fn policy(declared: &BTreeMap<String, RetryDecl>, class: ErrorClass) -> Retr
 }
 
 /// Whether a failure of this class uses up an attempt: an outage, a pace and lost credentials are not the write's fault.
-pub fn counts(class: ErrorClass) -> bool {
-    !matches!(class, ErrorClass::RateLimited | ErrorClass::Unreachable | ErrorClass::AuthRevoked | ErrorClass::AuthExpired | ErrorClass::Quota)
+pub(super) fn counts(class: ErrorClass) -> bool {
+    !matches!(
+        class,
+        ErrorClass::RateLimited | ErrorClass::Unreachable | ErrorClass::AuthRevoked | ErrorClass::AuthExpired | ErrorClass::Quota
+    )
 }
 
 /// When to try again, or `None` when it is time to give up.

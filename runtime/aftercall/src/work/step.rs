@@ -66,7 +66,10 @@ const MAX_REPLANS: u32 = 2;
 pub fn step(attempt: &Attempt<'_>, failure: &Failure) -> Step {
     let failed = if counts(failure.class) { attempt.number } else { 1 };
     let next = next_attempt(attempt.policy, failed, attempt.first_failed, attempt.now, failure.retry_after, attempt.spread);
-    if attempt.policy.action == RetryAction::DeadLetter && !matches!(failure.class, ErrorClass::Duplicate | ErrorClass::NotFound | ErrorClass::Conflict) && failure.certain {
+    if attempt.policy.action == RetryAction::DeadLetter
+        && !matches!(failure.class, ErrorClass::Duplicate | ErrorClass::NotFound | ErrorClass::Conflict)
+        && failure.certain
+    {
         return Step::Dead;
     }
     if !failure.certain {
@@ -89,7 +92,9 @@ pub fn step(attempt: &Attempt<'_>, failure: &Failure) -> Step {
                 Step::Dead
             }
         }
-        ErrorClass::Duplicate if failure.existing_id.is_some() && attempt.replans < MAX_REPLANS => Step::Replan { found: failure.existing_id.clone() },
+        ErrorClass::Duplicate if failure.existing_id.is_some() && attempt.replans < MAX_REPLANS => {
+            Step::Replan { found: failure.existing_id.clone() }
+        }
         ErrorClass::NotFound | ErrorClass::Conflict if attempt.replans < MAX_REPLANS => Step::Replan { found: None },
         ErrorClass::Duplicate | ErrorClass::NotFound => Step::Dead,
         _ => next.map_or(Step::Dead, |at| Step::Wait { at }),

@@ -109,8 +109,12 @@ impl Worker {
                                     worker.done.fetch_add(1, Ordering::Relaxed);
                                 }
                                 Ok(_) => {}
-                                Err(journal::Error::Fenced { .. }) => tracing::debug!(call = %claim.call.id, "the lane has another worker now"),
-                                Err(error) => tracing::error!(call = %claim.call.id, %error, "the journal failed; the call is taken up again"),
+                                Err(journal::Error::Fenced { .. }) => {
+                                    tracing::debug!(call = %claim.call.id, "the lane has another worker now")
+                                }
+                                Err(error) => {
+                                    tracing::error!(call = %claim.call.id, %error, "the journal failed; the call is taken up again")
+                                }
                             }
                             drop(permit);
                             worker.finished.notify_one();
@@ -124,7 +128,8 @@ impl Worker {
                         break;
                     }
                     // A lane that is due but leased is ours, in hand.
-                    let wait = next.map_or(Duration::from_secs(30), |at| Duration::try_from(at.duration_since(self.now())).unwrap_or(Duration::ZERO));
+                    let wait = next
+                        .map_or(Duration::from_secs(30), |at| Duration::try_from(at.duration_since(self.now())).unwrap_or(Duration::ZERO));
                     let wait = if busy { wait.max(Duration::from_millis(50)) } else { wait.max(Duration::from_millis(1)) };
                     tokio::select! {
                         biased;

@@ -240,7 +240,7 @@ pub struct RelatedDecl {
     pub fields: String,
 }
 
-/// A look-up that gives one id. Templates see `email`.
+/// A look-up that gives one id. Templates see `email` of a colleague, `marker` of a record of ours.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LookupDecl {
@@ -286,7 +286,8 @@ pub struct IdentityDecl {
     pub kind: IdentityKind,
     /// The field that carries our marker.
     pub field: String,
-    /// An object path in the answer that must hold our marker when the system says that the id is taken. Left out: it is ours.
+    /// With `client_id`: a path in the record that holds our marker too, filled in by itself on create. When the system says that the id is
+    /// taken, the record is ours only if it stands there. Left out: the id is proof enough.
     pub proof: Option<String>,
 }
 
@@ -326,6 +327,9 @@ pub struct WritesDecl {
     pub update: Option<RequestDecl>,
     /// One record by id, to read it back.
     pub read: Option<RequestDecl>,
+    /// Our record by its marker: asked when the answer to a create was lost. Left out: a `client_id` is read by its id; anything else that
+    /// is `exact` is sent again.
+    pub look: Option<LookupDecl>,
     /// Where the answer to `create` and `upsert` has the new id. Left out: `/id`.
     pub id: Option<String>,
     /// Where the answer to `read` has the fields. Left out: the answer itself.

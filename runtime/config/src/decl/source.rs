@@ -97,7 +97,10 @@ impl JsonSchema for SourceFieldDecl {
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let mut schema = SourceFieldTable::json_schema(generator);
         schema.insert("type".to_owned(), serde_json::json!(["string", "number", "boolean", "array", "object"]));
-        schema.insert("description".to_owned(), serde_json::json!("A template, a list of templates of which the first that gives a value counts, or a table."));
+        schema.insert(
+            "description".to_owned(),
+            serde_json::json!("A template, a list of templates of which the first that gives a value counts, or a table."),
+        );
         schema
     }
 }

@@ -9,7 +9,7 @@ use super::scope::request_types;
 use super::{Typed, arc};
 use crate::decl::{BookingDecl, ConnectorDecl, ObjectDecl, RequestDecl, WritesDecl};
 use crate::finding::{Code, Finding, Place};
-use crate::project::{Booking, Connector, Object, Origin, Request};
+use crate::project::{Booking, Connector, Look, Object, Origin, Request};
 use crate::source::path;
 use crate::template::Template;
 use crate::types::Type;
@@ -26,7 +26,10 @@ pub(super) fn resolve(name: &str, typed: &Typed<ConnectorDecl>, findings: &mut V
     let decl = &typed.decl;
     if decl.system != name {
         let message = format!("this folder is `{name}`, but the connector says `{}`", decl.system);
-        findings.push(Finding::new(Code::WrongPlace, message, typed.document.place(&path(["system"]))).help(format!("write `{name}`, or rename the folder")));
+        findings.push(
+            Finding::new(Code::WrongPlace, message, typed.document.place(&path(["system"])))
+                .help(format!("write `{name}`, or rename the folder")),
+        );
     }
     let mut compile = Compile { typed, findings };
     let place = typed.document.place(&[]);
@@ -35,7 +38,12 @@ pub(super) fn resolve(name: &str, typed: &Typed<ConnectorDecl>, findings: &mut V
     let related = decl
         .related
         .iter()
-        .filter_map(|(key, r)| Some((key.clone(), compile.request(&r.request, place.clone().down("related").down(key).down("request"), &["contact", "fields"])?)))
+        .filter_map(|(key, r)| {
+            Some((
+                key.clone(),
+                compile.request(&r.request, place.clone().down("related").down(key).down("request"), &["contact", "fields"])?,
+            ))
+        })
         .collect();
     let users = decl.users.as_ref().and_then(|u| compile.request(&u.request, place.clone().down("users").down("request"), &["email"]));
     let objects = decl.object.iter().map(|(key, object)| (key.clone(), compile.object(key, object))).collect();
@@ -46,22 +54,45 @@ pub(super) fn resolve(name: &str, typed: &Typed<ConnectorDecl>, findings: &mut V
         let item = Template::compile(&p.item, &at.down("item"), &types, compile.findings)?;
         Some((request, item))
     });
-    for grant in &decl.auth {
+    compile.objects();
+    for (index, grant) in decl.auth.iter().enumerate() {
         if let Some(url) = &grant.token_url {
             let types = compile.types(&[]);
-            Template::compile(&Value::from(url.as_str()), &place.clone().down("auth"), &types, compile.findings);
+            let at = place.clone().down("auth").item(index).down("token_url");
+            Template::compile(&Value::from(url.as_str()), &at, &types, compile.findings);
         }
     }
     for (index, rule) in decl.error.iter().enumerate() {
         if rule.status.is_empty() && rule.code.is_empty() && rule.message.is_none() {
             let at = place.clone().down("error").item(index);
-            compile.findings.push(Finding::new(Code::MissingKey, "this rule has no condition", at.key()).help("give `status`, `code` or `message`"));
+            compile
+                .findings
+                .push(Finding::new(Code::MissingKey, "this rule has no condition", at.key()).help("give `status`, `code` or `message`"));
         }
     }
     Arc::new(Connector { decl: decl.clone(), file: typed.document.file.clone(), find, related, users, objects, pack })
 }
 
 impl Compile<'_> {
+    /// Whether every read is of an object that there is.
+    fn objects(&mut self) {
+        let decl = &self.typed.decl;
+        let place = self.typed.document.place(&[]);
+        let find = place.clone().down("find");
+        let mut reads: Vec<(&str, Place)> = Vec::new();
+        if let Some(search) = &decl.find {
+            reads.push((&search.object, find.clone().down("object")));
+            reads.extend(
+                search.related.iter().map(|(key, rows)| (rows.object.as_str(), find.clone().down("related").down(key).down("object"))),
+            );
+        }
+        reads.extend(decl.related.iter().map(|(key, rows)| (rows.object.as_str(), place.clone().down("related").down(key).down("object"))));
+        for (object, at) in reads.into_iter().filter(|(object, _)| self.typed.whole(&["object"]) && !decl.object.contains_key(*object)) {
+            let finding = Finding::new(Code::UnknownObject, format!("there is no object `{object}`"), at);
+            self.findings.push(finding.suggest(object, decl.object.keys().map(String::as_str)));
+        }
+    }
+
     fn types(&self, names: &[&str]) -> Type {
         request_types(names, &self.typed.decl.settings, &self.typed.decl.required_settings)
     }
@@ -87,9 +118,10 @@ impl Compile<'_> {
         }
         let template = |value: &Value, at: Place, findings: &mut Vec<Finding>| Template::compile(value, &at, &types, findings);
         let path = template(&Value::from(decl.path.as_str()), place.clone().down("path"), self.findings);
-        let query = decl.query.iter().map(|(key, value)| {
-            Some((key.clone(), template(value, place.clone().down("query").down(key), self.findings)?))
-        });
+        let query = decl
+            .query
+            .iter()
+            .map(|(key, value)| Some((key.clone(), template(value, place.clone().down("query").down(key), self.findings)?)));
         let query: Option<Vec<_>> = query.collect();
         let headers = decl.headers.iter().map(|(key, value)| {
             Some((key.clone(), template(&Value::from(value.as_str()), place.clone().down("headers").down(key), self.findings)?))
@@ -130,6 +162,15 @@ impl Compile<'_> {
         // An upsert needs a key in the system; and an object that declares its own create wants that one.
         let keyed = decl.identity.as_ref().is_some_and(|i| i.kind == crate::decl::IdentityKind::UniqueKey);
         let upserts = keyed && upsert.is_some() && (decl.write.upsert.is_some() || decl.write.create.is_none());
+        let look = match (&decl.write.look, &defaults.look) {
+            (Some(look), _) => Some((look, own.clone())),
+            (None, Some(look)) => Some((look, shared.clone())),
+            (None, None) => None,
+        };
+        let look = look.filter(|_| decl.identity.is_some()).and_then(|(look, at)| {
+            let request = self.request(&look.request, at.down("look").down("request"), &["marker"])?;
+            Some(Look { request, rows: look.rows.clone(), id: look.id.clone() })
+        });
         let url = decl.url.as_ref().and_then(|url| {
             let types = self.types(&["id", "record"]);
             Template::compile(&Value::from(url.as_str()), &place.clone().down("url"), &types, self.findings)
@@ -143,8 +184,16 @@ impl Compile<'_> {
                 self.findings.push(finding.suggest(&link.to, names));
             }
             match (&link.field, &link.association) {
-                (None, None) | (Some(_), Some(_)) => {
-                    self.findings.push(Finding::new(Code::MissingKey, "a link has either `field` or `association`", at.key()));
+                (field, _) if field.is_some() == link.association.is_some() => {
+                    let message = if field.is_some() {
+                        "this link has both `field` and `association`"
+                    } else {
+                        "this link lacks `field` or `association`"
+                    };
+                    let finding = Finding::new(Code::MissingKey, message, at.key());
+                    self.findings.push(
+                        finding.help("write one of the two: `field` takes the other record's id, `association` is an entry for the body"),
+                    );
                 }
                 (None, Some(association)) => {
                     let types = self.types(&["id"]);
@@ -152,7 +201,7 @@ impl Compile<'_> {
                         associations.insert(name.clone(), template);
                     }
                 }
-                (Some(_), None) => {}
+                _ => {}
             }
         }
         let booking = decl.booking.as_ref().and_then(|b| self.booking(b, place.clone().down("booking")));
@@ -165,6 +214,7 @@ impl Compile<'_> {
             create: if upserts { upsert } else { create },
             update,
             read,
+            look,
             id,
             read_fields,
             associations,

@@ -3,6 +3,8 @@
 //! Never stops at the first fault: what was understood comes back with every finding.
 
 mod connector;
+mod mapping;
+mod matching;
 mod pipeline;
 mod project;
 mod scope;
@@ -15,12 +17,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::decl::{ConnectorDecl, MappingDecl, MatchDecl, PipelineDecl, ProjectDecl, SourceDecl};
+use crate::decl::{ConnectorDecl, MappingDecl, MatchDecl, PipelineDecl, ProjectDecl, SourceDecl, TableDecl};
 use crate::finding::{self, Code, Documents, Finding, Place, Severity};
 use crate::project::{ConfigVersion, Project};
 use crate::schema::{self, Kind};
-use crate::source::{Document, Files};
+use crate::source::{Document, Files, KeyPath, Step};
 
+pub(crate) use matching::{alone as match_rules, compile as compile_rules};
 pub use pipeline::{duration, guarantee};
 pub use scope::{call_types, pipeline_types};
 
@@ -50,6 +53,23 @@ impl Loaded {
 pub(crate) struct Typed<T> {
     pub(crate) decl: T,
     pub(crate) document: Document,
+    /// Paths of what did not fit and was left out, or was missing and stands in empty. Each has its finding.
+    pub(crate) left_out: Vec<KeyPath>,
+}
+
+impl<T> Typed<T> {
+    /// Whether the names directly below a path, and the sections on the way to it, are all that was written. Where they are not, a name
+    /// that seems to be missing may be among what was left out.
+    pub(crate) fn whole(&self, path: &[&str]) -> bool {
+        !self.left_out.iter().any(|out| {
+            let parents = &out[..out.len().saturating_sub(1)];
+            parents.len() <= path.len() && parents.iter().zip(path).all(|(step, key)| matches!(step, Step::Key(k) if k == key))
+        })
+    }
+    /// Whether nothing at all was left out at a path or below it.
+    pub(crate) fn untouched(&self, key: &str) -> bool {
+        self.whole(&[key]) && !self.left_out.iter().any(|out| matches!(out.first(), Some(Step::Key(k)) if k == key))
+    }
 }
 
 /// Everything that was written, typed.
@@ -59,9 +79,17 @@ pub(crate) struct Written {
     pub(crate) sources: BTreeMap<String, Typed<SourceDecl>>,
     pub(crate) mappings: BTreeMap<String, Typed<MappingDecl>>,
     pub(crate) matches: BTreeMap<String, Typed<MatchDecl>>,
+    pub(crate) tables: BTreeMap<String, Typed<TableDecl>>,
     pub(crate) pipelines: BTreeMap<String, Typed<PipelineDecl>>,
     /// Names of files that are there but have errors of their own: what refers to them is not to blame.
     pub(crate) broken: Vec<String>,
+}
+
+impl Written {
+    /// Whether a file is there and cannot be used.
+    pub(crate) fn is_broken(&self, file: &str) -> bool {
+        self.broken.iter().any(|broken| broken == file)
+    }
 }
 
 /// Loads a project from its files.
@@ -70,27 +98,38 @@ pub fn load(files: &Files) -> Loaded {
     let mut documents = Documents::new();
     let mut written = Written::default();
     let mut project: Option<Typed<ProjectDecl>> = None;
+    let mut left_out: BTreeMap<Arc<str>, Vec<KeyPath>> = BTreeMap::new();
     for (path, text) in files.iter() {
-        let Some(kind) = Kind::of_path(path) else { continue };
-        let document = Document::parse(path, text, &mut findings);
+        let Some(kind) = Kind::of_path(path) else {
+            findings.extend(misplaced(path));
+            continue;
+        };
+        let mut document = Document::parse(path, text, &mut findings);
+        let fits = if document.is_broken() { None } else { schema::mend(kind, &mut document, &mut findings) };
         documents.insert(document.file.clone(), document.clone());
-        let syntax = findings.iter().any(|f| &*f.at.file == path);
-        let fits = !syntax && schema::validate(kind, &document, &mut findings);
-        if !fits {
+        let Some(out) = fits else {
             written.broken.push(path.to_owned());
             continue;
-        }
-        let stem = path.trim_end_matches(".toml").to_owned();
-        let name = |prefix: &str| stem.trim_start_matches(prefix).trim_start_matches('/').to_owned();
+        };
+        left_out.insert(document.file.clone(), out.clone());
+        let stem = path.strip_suffix(".toml").unwrap_or(path).to_owned();
+        let name = |prefix: &str| stem.strip_prefix(prefix).unwrap_or(&stem).trim_start_matches('/').to_owned();
         let folder = || stem.split('/').nth(1).unwrap_or_default().to_owned();
-        match kind {
-            Kind::Project => project = typed(document, &mut findings),
-            Kind::Pipeline => insert(&mut written.pipelines, name("pipelines"), document, &mut findings),
-            Kind::Mapping => insert(&mut written.mappings, name("mappings"), document, &mut findings),
-            Kind::Connector => insert(&mut written.connectors, folder(), document, &mut findings),
-            Kind::Source => insert(&mut written.sources, folder(), document, &mut findings),
-            Kind::Match => insert(&mut written.matches, name("mappings/match"), document, &mut findings),
-            Kind::CallOutcome => {}
+        let known = match kind {
+            Kind::Project => {
+                project = typed(document, out, &mut findings);
+                project.is_some()
+            }
+            Kind::Pipeline => insert(&mut written.pipelines, name("pipelines"), document, out, &mut findings),
+            Kind::Mapping => insert(&mut written.mappings, name("mappings"), document, out, &mut findings),
+            Kind::Connector => insert(&mut written.connectors, folder(), document, out, &mut findings),
+            Kind::Source => insert(&mut written.sources, folder(), document, out, &mut findings),
+            Kind::Match => insert(&mut written.matches, name("mappings/match"), document, out, &mut findings),
+            Kind::MatchTable => insert(&mut written.tables, path.to_owned(), document, out, &mut findings),
+            Kind::CallOutcome => true,
+        };
+        if !known {
+            written.broken.push(path.to_owned());
         }
     }
     if files.get("aftercall.toml").is_none() {
@@ -99,7 +138,11 @@ pub fn load(files: &Files) -> Loaded {
                 .help("`aftercall init` makes a project to start from"),
         );
     }
-    let resolved = project.as_ref().map(|typed| project::resolve(typed, &written, &mut findings));
+    let mut later = Vec::new();
+    let resolved = project::resolve(project.as_ref(), &written, &mut later);
+    // What was left out or stands in empty has its finding already.
+    later.retain(|f| !left_out.get(&f.at.file).is_some_and(|out| out.iter().any(|path| f.at.path.starts_with(path))));
+    findings.append(&mut later);
     finding::sort(&mut findings, &documents);
     let errors = findings.iter().any(|f| f.code.severity() == Severity::Error);
     let project = resolved.filter(|_| !errors).map(|mut project| {
@@ -109,29 +152,58 @@ pub fn load(files: &Files) -> Loaded {
     Loaded { project, findings, documents }
 }
 
-fn typed<T: DeserializeOwned>(document: Document, findings: &mut Vec<Finding>) -> Option<Typed<T>> {
+/// A TOML file below `mappings` that lies where nothing looks for it.
+fn misplaced(path: &str) -> Option<Finding> {
+    let name = path.strip_prefix("mappings/")?.strip_suffix(".toml")?;
+    let finding = Finding::new(Code::WrongPlace, "a mapping lies in a folder of its own system", Place::file(path));
+    Some(finding.help(format!("move it to `mappings/SYSTEM/{name}.toml`")))
+}
+
+fn typed<T: DeserializeOwned>(document: Document, left_out: Vec<KeyPath>, findings: &mut Vec<Finding>) -> Option<Typed<T>> {
     match serde_path_to_error::deserialize(&document.value) {
-        Ok(decl) => Some(Typed { decl, document }),
+        Ok(decl) => Some(Typed { decl, document, left_out }),
         Err(error) => {
             let mut path = Vec::new();
             for segment in error.path().iter() {
                 match segment {
-                    serde_path_to_error::Segment::Seq { index } => path.push(crate::source::Step::Index(*index)),
-                    serde_path_to_error::Segment::Map { key } => path.push(crate::source::Step::Key(key.clone())),
+                    serde_path_to_error::Segment::Seq { index } => path.push(Step::Index(*index)),
+                    serde_path_to_error::Segment::Map { key } => path.push(Step::Key(key.clone())),
                     _ => {}
                 }
             }
-            let place = document.place(&path);
-            findings.push(Finding::new(Code::WrongType, error.inner().to_string(), place));
+            // The schema has let it pass, so it is a number that is too large, or too exact.
+            let message = error.inner().to_string();
+            let message = match message.split_once(", expected ") {
+                Some((found, wanted)) if found.starts_with("invalid value") => {
+                    let found = found.rsplit('`').nth(1).unwrap_or(found);
+                    if wanted.starts_with(['u', 'i']) {
+                        format!("`{found}` is too large here")
+                    } else {
+                        format!("`{found}` is not {wanted}")
+                    }
+                }
+                _ => message,
+            };
+            findings.push(Finding::new(Code::WrongType, message, document.place(&path)));
             None
         }
     }
 }
 
-fn insert<T: DeserializeOwned>(into: &mut BTreeMap<String, Typed<T>>, name: String, document: Document, findings: &mut Vec<Finding>) {
-    if let Some(typed) = typed(document, findings) {
+/// Types a document and keeps it under its name; false where that failed.
+fn insert<T: DeserializeOwned>(
+    into: &mut BTreeMap<String, Typed<T>>,
+    name: String,
+    document: Document,
+    left_out: Vec<KeyPath>,
+    findings: &mut Vec<Finding>,
+) -> bool {
+    let typed = typed(document, left_out, findings);
+    let known = typed.is_some();
+    if let Some(typed) = typed {
         into.insert(name, typed);
     }
+    known
 }
 
 /// The content hash of what the project means: its used files as values, so that comments and spacing do not count. How systems are
@@ -172,6 +244,7 @@ pub fn used_files(project: &Project) -> Vec<String> {
     for pipeline in &project.pipelines {
         files.push(pipeline.origin.file.to_string());
         files.push(pipeline.matching_file.to_string());
+        files.extend(pipeline.matching.table_files.iter().map(ToString::to_string));
         files.extend(pipeline.writes.iter().map(|w| w.mapping_file.to_string()));
     }
     files.extend(project.connections.values().map(|c| c.connector.file.to_string()));

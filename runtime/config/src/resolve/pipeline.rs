@@ -8,90 +8,79 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::connector::origin_of;
-use super::scope::pipeline_types;
+use super::mapping::Connectors;
+use super::scope::{call_only_types, open_types, pipeline_types};
 use super::{Typed, Written};
 use crate::condition::Condition;
-use crate::decl::{FieldDecl, IdentityKind, MappingDecl, MatchDecl, PipelineDecl, PolicyDecl, ProjectDecl, RetryDecl, WriteDecl};
-use crate::finding::{Code, Finding, Place};
-use crate::project::{Connection, Due, FieldRule, LinkRule, Object, Origin, Pick, Pipeline, RouteRule, Target, WriteRule};
+use crate::decl::{IdentityKind, MappingDecl, PipelineDecl, ProjectDecl, RetryDecl, RouteDecl, WriteDecl};
+use crate::finding::{Code, Finding, Place, listed, nearest};
+use crate::project::{Connection, Due, FieldRule, LinkRule, Object, Pick, Pipeline, RouteRule, Target, WriteRule};
+use crate::rules::MatchRules;
 use crate::source::path;
 use crate::template::Template;
 use crate::types::Type;
 
 /// Error classes that `[retry.CLASS]` may name.
 const CLASSES: [&str; 12] = [
-    "default", "transient", "busy", "rate_limited", "quota", "auth_expired", "auth_revoked", "invalid", "conflict", "not_found", "unreachable", "timeout",
+    "default",
+    "transient",
+    "busy",
+    "rate_limited",
+    "quota",
+    "auth_expired",
+    "auth_revoked",
+    "invalid",
+    "conflict",
+    "not_found",
+    "unreachable",
+    "timeout",
 ];
 
-/// Resolves one pipeline; `None` where it cannot run.
+/// Resolves one pipeline; `None` where it cannot run. What does not depend on its connection is checked even then.
 pub(super) fn resolve(
     typed: &Typed<PipelineDecl>,
-    project: &ProjectDecl,
+    project: &Typed<ProjectDecl>,
     connections: &IndexMap<String, Arc<Connection>>,
+    connectors: &Connectors<'_>,
     written: &Written,
+    tables: &super::matching::Built,
     findings: &mut Vec<Finding>,
 ) -> Option<Pipeline> {
     let decl = &typed.decl;
     let place = typed.document.place(&[]);
-    for (index, source) in decl.source.iter().enumerate() {
-        if !project.source.contains_key(source) {
+    // A source that is misspelled in the project file is missed here for that alone.
+    let known = |name: &String| written.sources.contains_key(name) || written.is_broken(&format!("mappings/{name}/source.toml"));
+    let sound = project.whole(&["source"]) && project.decl.source.keys().all(known);
+    for (index, source) in decl.source.iter().enumerate().filter(|_| sound) {
+        if !project.decl.source.contains_key(source) {
             let at = place.clone().down("source").item(index);
-            let names: Vec<&str> = project.source.keys().map(String::as_str).collect();
+            let names: Vec<&str> = project.decl.source.keys().map(String::as_str).collect();
             let message = format!("`aftercall.toml` has no source `{source}`");
-            findings.push(Finding::new(Code::UnknownSource, message, at).suggest(source, names));
+            let finding = Finding::new(Code::UnknownSource, message, at);
+            findings.push(if names.is_empty() {
+                finding.help(format!("add `[source.{source}]` there"))
+            } else {
+                finding.suggest(source, names)
+            });
         }
     }
-    let connection = find_connection(&decl.connection, place.clone().down("connection"), project, connections, findings)?;
-    let types = pipeline_types(&connection.connector.decl, false);
-    let when = condition(decl.when.as_deref(), place.clone().down("when"), &types, findings);
-    let matching_name = &decl.r#match.r#use;
-    let matching = match written.matches.get(matching_name) {
-        Some(rules) => {
-            check_match(rules, findings);
-            Some(rules)
-        }
-        None => {
-            if !written.broken.iter().any(|f| f == &format!("mappings/match/{matching_name}.toml")) {
-                let at = typed.document.place(&path(["match", "use"]));
-                let names: Vec<&str> = written.matches.keys().map(String::as_str).collect();
-                let message = format!("there are no match rules `{matching_name}`");
-                findings.push(Finding::new(Code::UnknownMatch, message, at).suggest(matching_name, names));
-            }
-            None
-        }
-    };
+    let context = WriteContext { typed, project, connections, connectors, written, pipeline: None };
+    let connection = context.find_connection(&decl.connection, place.clone().down("connection"), findings);
+    let context = WriteContext { pipeline: connection.as_ref(), ..context };
+    let when = pipeline_condition(decl.when.as_deref(), place.clone().down("when"), findings);
+    let matching = find_rules(typed, written, tables, findings);
+    let types = context.types(false);
     let mut routes = IndexMap::new();
     for (name, rules) in &decl.route {
-        let at = place.clone().down("route").down(name);
-        let mut resolved = Vec::new();
-        let mut open: Option<usize> = None;
-        for (index, rule) in rules.iter().enumerate() {
-            let here = at.clone().item(index);
-            if let Some(first) = open {
-                let message = format!("rule {} of this route always holds, so this one is never reached", first + 1);
-                findings.push(Finding::new(Code::Unreachable, message, here.clone().key()).help("give the earlier rule a `when`, or put it last"));
-            }
-            if rule.when.is_none() {
-                open = open.or(Some(index));
-            }
-            let owners = rule.owner.as_ref().map(|o| o.0.as_slice()).unwrap_or_default();
-            let owners = owners.iter().enumerate().filter_map(|(i, owner)| {
-                let place = here.clone().down("owner");
-                let place = if owners.len() > 1 { place.item(i) } else { place };
-                Template::compile(&Value::from(owner.as_str()), &place, &types, findings)
-            });
-            let owners = owners.collect();
-            let when = condition(rule.when.as_deref(), here.clone().down("when"), &types, findings);
-            let due = rule.due.as_ref().and_then(|text| due(text, &here.clone().down("due"), &types, findings));
-            if let Some(priority) = &rule.priority
-                && !["high", "normal", "low"].contains(&priority.as_str())
-            {
-                let message = format!("a priority is not `{priority}`");
-                findings.push(Finding::new(Code::NotAllowed, message, here.clone().down("priority")).suggest(priority, ["high", "normal", "low"]));
-            }
-            resolved.push(RouteRule { when, owners, due, priority: rule.priority.clone(), origin: origin_of(typed, &here) });
-        }
+        let resolved = route(typed, rules, &place.clone().down("route").down(name), &types, findings);
         routes.insert(name.clone(), resolved);
+        // A write whose route is misspelled may mean this one.
+        let astray = decl.write.iter().filter_map(|w| w.route.as_ref()).any(|r| !decl.route.contains_key(r));
+        if typed.untouched("write") && !astray && !decl.write.iter().any(|w| w.route.as_ref() == Some(name)) {
+            let finding =
+                Finding::new(Code::Unreachable, format!("no write uses the route `{name}`"), place.clone().down("route").down(name).key());
+            findings.push(finding.help(format!("give the write that it is for `route = \"{name}\"`")));
+        }
     }
     check_retry(&decl.retry, &place, findings);
     let mut writes: Vec<WriteRule> = Vec::new();
@@ -99,23 +88,29 @@ pub(super) fn resolve(
     for (index, write) in decl.write.iter().enumerate() {
         let at = place.clone().down("write").item(index);
         if let Some(first) = ids.insert(&write.id, index) {
-            let message = format!("write {} is called `{}` too", first + 1, write.id);
-            findings.push(Finding::new(Code::TwiceNamed, message, at.clone().down("id")));
+            let line = typed.document.line(&place.clone().down("write").item(first).down("id").path);
+            let message = format!("another write is called `{}`, on line {line}", write.id);
+            findings.push(
+                Finding::new(Code::TwiceNamed, message, at.clone().down("id"))
+                    .help("a write has its name for itself: it goes into the marker"),
+            );
         }
-        let context = WriteContext { typed, project, connections, written, pipeline: &connection, routes: &decl.route };
         if let Some(rule) = context.write(write, &at, findings) {
             writes.push(rule);
         }
     }
-    link_writes(typed, decl, &mut writes, written, findings);
+    // A write that is missing because something else is wrong with it is not missed by links.
+    let complete = writes.len() == decl.write.len() && typed.whole(&["write"]);
+    link_writes(typed, decl, &mut writes, complete, written, findings);
+    let connection = connection?;
     let read_fields = read_fields(&connection, &writes);
-    let matching_file: Arc<str> = format!("mappings/match/{matching_name}.toml").into();
+    let matching_file: Arc<str> = format!("mappings/match/{}.toml", decl.r#match.r#use).into();
     Some(Pipeline {
         name: decl.name.clone(),
         sources: decl.source.clone(),
         when,
         connection,
-        matching: Arc::new(matching?.decl.clone()),
+        matching: Arc::new(matching?),
         matching_file,
         on_ambiguous: decl.r#match.on_ambiguous,
         on_no_identity: decl.r#match.on_no_identity,
@@ -127,63 +122,109 @@ pub(super) fn resolve(
     })
 }
 
-fn find_connection(
-    name: &str,
-    at: Place,
-    project: &ProjectDecl,
-    connections: &IndexMap<String, Arc<Connection>>,
+fn find_rules(
+    typed: &Typed<PipelineDecl>,
+    written: &Written,
+    tables: &super::matching::Built,
     findings: &mut Vec<Finding>,
-) -> Option<Arc<Connection>> {
-    if let Some(found) = connections.get(name) {
-        return Some(found.clone());
+) -> Option<MatchRules> {
+    let name = &typed.decl.r#match.r#use;
+    match written.matches.get(name) {
+        // Rules of which a part is missing contradict themselves for that alone.
+        Some(rules) if rules.left_out.is_empty() => Some(super::matching::resolve(rules, tables, findings)),
+        Some(_) => None,
+        None => {
+            if !written.is_broken(&format!("mappings/match/{name}.toml")) {
+                let at = typed.document.place(&path(["match", "use"]));
+                let names: Vec<&str> = written.matches.keys().map(String::as_str).collect();
+                let message = format!("there are no match rules `{name}`");
+                findings.push(Finding::new(Code::UnknownMatch, message, at).suggest(name, names));
+            }
+            None
+        }
     }
-    // A connection that is declared and broken has its own finding.
-    if !project.connection.contains_key(name) {
-        let names: Vec<&str> = project.connection.keys().map(String::as_str).collect();
-        findings.push(Finding::new(Code::UnknownConnection, format!("`aftercall.toml` has no connection `{name}`"), at).suggest(name, names));
+}
+
+/// The condition of a pipeline, which decides before the caller is looked up.
+fn pipeline_condition(text: Option<&str>, at: Place, findings: &mut Vec<Finding>) -> Option<Condition> {
+    let before = findings.len();
+    let condition = condition(text, at, &call_only_types(), findings);
+    for finding in findings[before..].iter_mut().filter(|f| f.code == Code::ConditionVariable) {
+        let word = finding.at.part.clone().and_then(|part| text?.get(part)).unwrap_or_default();
+        if ["contact", "context", "match"].contains(&word) {
+            finding.message = format!("`{word}` is not known yet when a call chooses its pipeline");
+            finding.help = Some("the caller is looked up afterwards: give the `[[write]]` or the route this condition".to_owned());
+        }
     }
-    None
+    condition
+}
+
+fn route(typed: &Typed<PipelineDecl>, rules: &[RouteDecl], at: &Place, types: &Type, findings: &mut Vec<Finding>) -> Vec<RouteRule> {
+    let mut resolved = Vec::new();
+    let mut open: Option<u32> = None;
+    for (index, rule) in rules.iter().enumerate() {
+        let here = at.clone().item(index);
+        if let Some(line) = open {
+            let message = format!("the rule on line {line} always holds, so this one is never reached");
+            findings
+                .push(Finding::new(Code::Unreachable, message, here.clone().key()).help("give the earlier rule a `when`, or put it last"));
+        }
+        // A `when` that was misspelled is one all the same.
+        if rule.when.is_none() && typed.untouched("route") {
+            open = open.or_else(|| Some(typed.document.line(&here.path)));
+        }
+        let owners = rule.owner.as_ref().map(|o| o.0.as_slice()).unwrap_or_default();
+        let owner_at = here.clone().down("owner");
+        let listed = typed.document.at(&owner_at.path).is_some_and(Value::is_array);
+        let owners = owners.iter().enumerate().filter_map(|(i, owner)| {
+            let place = if listed { owner_at.clone().item(i) } else { owner_at.clone() };
+            if owner.trim().is_empty() || owner.trim() == "user:" {
+                let finding = Finding::new(Code::NotAllowed, "an owner is missing here", place);
+                findings.push(finding.help("write `user:ann@acme.example`, the system's own id, or leave `owner` out"));
+                return None;
+            }
+            Template::compile(&Value::from(owner.as_str()), &place, types, findings)
+        });
+        let owners = owners.collect();
+        let when = condition(rule.when.as_deref(), here.clone().down("when"), types, findings);
+        let due = rule.due.as_ref().and_then(|text| due(text, &here.clone().down("due"), types, findings));
+        if let Some(priority) = &rule.priority
+            && !["high", "normal", "low"].contains(&priority.as_str())
+        {
+            let message = format!("there is no priority `{priority}`");
+            findings
+                .push(Finding::new(Code::NotAllowed, message, here.clone().down("priority")).suggest(priority, ["high", "normal", "low"]));
+        }
+        resolved.push(RouteRule { when, owners, due, priority: rule.priority.clone(), origin: origin_of(typed, &here) });
+    }
+    resolved
 }
 
 fn condition(text: Option<&str>, at: Place, types: &Type, findings: &mut Vec<Finding>) -> Option<Condition> {
     text.and_then(|text| Condition::compile(text, &at, types, findings))
 }
 
-fn check_match(rules: &Typed<MatchDecl>, findings: &mut Vec<Finding>) {
-    let place = rules.document.place(&[]);
-    let decide = &rules.decl.decide;
-    if decide.margin < 0.0 {
-        findings.push(Finding::new(Code::Threshold, "a margin below 0 lets a weaker candidate win", place.clone().down("decide").down("margin")));
-    }
-    let best: f64 = rules.decl.compare.iter().map(|c| c.equal.max(0.0)).sum();
-    if best < decide.accept {
-        let message = format!("no candidate can reach {}: all comparisons together give {best}", decide.accept);
-        findings.push(Finding::new(Code::Threshold, message, place.clone().down("decide").down("accept")).help("lower `accept`, or raise the weights"));
-    }
-    for (index, compare) in rules.decl.compare.iter().enumerate() {
-        if compare.equal < compare.differ {
-            let at = place.clone().down("compare").item(index).down("differ");
-            findings.push(Finding::new(Code::Threshold, "differing counts for more than being equal", at));
-        }
-    }
-}
-
 fn check_retry(retry: &IndexMap<String, RetryDecl>, place: &Place, findings: &mut Vec<Finding>) {
     for (class, policy) in retry {
         let at = place.clone().down("retry").down(class);
         if !CLASSES.contains(&class.as_str()) {
-            findings.push(Finding::new(Code::UnknownKey, format!("there is no error class `{class}`"), at.clone().key()).suggest(class, CLASSES));
+            findings.push(
+                Finding::new(Code::UnknownKey, format!("there is no error class `{class}`"), at.clone().key()).suggest(class, CLASSES),
+            );
         }
         for (key, text) in [("initial", &policy.initial), ("max_interval", &policy.max_interval), ("max_elapsed", &policy.max_elapsed)] {
             if let Some(text) = text
                 && duration(text).is_none()
             {
                 let message = format!("`{text}` is no duration");
-                findings.push(Finding::new(Code::Quantity, message, at.clone().down(key)).help("write durations as `2s`, `10m`, `72h` or `3d`"));
+                findings.push(
+                    Finding::new(Code::Quantity, message, at.clone().down(key)).help("write durations as `2s`, `10m`, `72h` or `3d`"),
+                );
             }
         }
-        if policy.factor.is_some_and(|f| !(1.0..=100.0).contains(&f)) {
-            findings.push(Finding::new(Code::Quantity, "`factor` lies between 1 and 100", at.down("factor")));
+        if let Some(factor) = policy.factor.filter(|f| !(1.0..=100.0).contains(f)) {
+            let finding = Finding::new(Code::Quantity, format!("`factor` cannot be {factor}"), at.down("factor"));
+            findings.push(finding.help("write a number from 1 (always the same wait) to 100"));
         }
     }
 }
@@ -210,7 +251,9 @@ fn due(text: &str, at: &Place, types: &Type, findings: &mut Vec<Finding>) -> Opt
     }
     let words: Vec<&str> = text.split_whitespace().collect();
     let parsed = match words.as_slice() {
-        ["in", number, "business", unit] => duration(&format!("{number}{unit}")).filter(|_| unit.starts_with("hour") || unit.starts_with("min")).map(Due::InBusiness),
+        ["in", number, "business", unit] => {
+            duration(&format!("{number}{unit}")).filter(|_| unit.starts_with("hour") || unit.starts_with("min")).map(Due::InBusiness)
+        }
         ["in", number, "day" | "days"] => number.parse().ok().map(Due::InDays),
         ["in", number, unit] => duration(&format!("{number}{unit}")).map(Due::In),
         ["next", "business", "day", time] => super::project::time_of_day(time).map(Due::NextBusinessDay),
@@ -218,46 +261,113 @@ fn due(text: &str, at: &Place, types: &Type, findings: &mut Vec<Finding>) -> Opt
     };
     if parsed.is_none() {
         let finding = Finding::new(Code::Due, format!("`{text}` is no due date"), at.clone());
-        findings.push(finding.help("write `in 4 business hours`, `in 30 minutes`, `in 2 days`, `next business day 10:00`, or `{{follow_up.due}}`"));
+        let help = match words.as_slice() {
+            ["next", "business", "day"] => "say at what time: `next business day 10:00`",
+            ["in", _, "business", "day" | "days"] => {
+                "business days are not counted: write `in 16 business hours`, or `next business day 10:00`"
+            }
+            ["in", "a" | "an" | "one", ..] => "write numbers as digits: `in 1 hour`",
+            _ => "write `in 4 business hours`, `in 30 minutes`, `in 2 days`, `next business day 10:00`, or `{{follow_up.due}}`",
+        };
+        findings.push(finding.help(help));
     }
     parsed
 }
 
 struct WriteContext<'a> {
     typed: &'a Typed<PipelineDecl>,
-    project: &'a ProjectDecl,
+    project: &'a Typed<ProjectDecl>,
     connections: &'a IndexMap<String, Arc<Connection>>,
+    connectors: &'a Connectors<'a>,
     written: &'a Written,
-    pipeline: &'a Arc<Connection>,
-    routes: &'a IndexMap<String, Vec<crate::decl::RouteDecl>>,
+    /// The pipeline's own connection, where that is known.
+    pipeline: Option<&'a Arc<Connection>>,
 }
 
 impl WriteContext<'_> {
+    fn find_connection(&self, name: &str, at: Place, findings: &mut Vec<Finding>) -> Option<Arc<Connection>> {
+        if let Some(found) = self.connections.get(name) {
+            return Some(found.clone());
+        }
+        // A connection that is declared and broken has its own finding.
+        if !self.project.decl.connection.contains_key(name) && self.project.whole(&["connection"]) {
+            let names: Vec<&str> = self.project.decl.connection.keys().map(String::as_str).collect();
+            let finding = Finding::new(Code::UnknownConnection, format!("`aftercall.toml` has no connection `{name}`"), at);
+            findings.push(if names.is_empty() {
+                finding.help(format!("add `[connection.{name}]` there"))
+            } else {
+                finding.suggest(name, names)
+            });
+        }
+        None
+    }
+
+    /// What conditions and templates of this pipeline see.
+    fn types(&self, route: bool) -> Type {
+        self.pipeline.map_or_else(|| open_types(route), |c| pipeline_types(&c.connector.decl, route))
+    }
+
+    fn find_mapping(
+        &self,
+        write: &WriteDecl,
+        connection: Option<&Connection>,
+        at: Place,
+        findings: &mut Vec<Finding>,
+    ) -> Option<&Typed<MappingDecl>> {
+        let mapping = self.written.mappings.get(&write.mapping);
+        if mapping.is_none() && !self.written.is_broken(&format!("mappings/{}.toml", write.mapping)) {
+            let names: Vec<&str> = self.written.mappings.keys().map(String::as_str).collect();
+            let mut finding = Finding::new(Code::UnknownMapping, format!("there is no mapping `{}`", write.mapping), at);
+            // Those of the same system are the likely ones; the others only where none of them is near.
+            let system = connection.map_or("", |c| c.connector.decl.system.as_str());
+            let own: Vec<&str> = names.iter().copied().filter(|n| n.starts_with(&format!("{system}/"))).collect();
+            let near = nearest(&write.mapping, own.iter().copied()).or_else(|| nearest(&write.mapping, names.iter().copied()));
+            finding.help = match near {
+                Some(near) => Some(format!("did you mean `{near}`?")),
+                None if !own.is_empty() => Some(format!("for {system} there is: {}", listed(own))),
+                None => Some(format!("a mapping is a file: `mappings/{}.toml`", write.mapping)),
+            };
+            findings.push(finding);
+        }
+        mapping
+    }
+
     fn write(&self, write: &WriteDecl, at: &Place, findings: &mut Vec<Finding>) -> Option<WriteRule> {
         let connection = match &write.connection {
-            Some(name) => find_connection(name, at.clone().down("connection"), self.project, self.connections, findings)?,
-            None => self.pipeline.clone(),
+            Some(name) => self.find_connection(name, at.clone().down("connection"), findings),
+            None => self.pipeline.cloned(),
         };
-        let Some(mapping) = self.written.mappings.get(&write.mapping) else {
-            if !self.written.broken.iter().any(|f| f == &format!("mappings/{}.toml", write.mapping)) {
-                let names: Vec<&str> = self.written.mappings.keys().map(String::as_str).collect();
-                let at = at.clone().down("mapping");
-                let message = format!("there is no mapping `{}`", write.mapping);
-                let mut finding = Finding::new(Code::UnknownMapping, message, at).suggest(&write.mapping, names.iter().copied());
-                if finding.help.is_none() {
-                    let system = &connection.connector.decl.system;
-                    let own: Vec<&str> = names.into_iter().filter(|n| n.starts_with(&format!("{system}/"))).collect();
-                    finding.help = Some(format!("for {system} there is: {}", own.join(", ")));
-                }
-                findings.push(finding);
+        let routes = &self.typed.decl.route;
+        if let Some(route) = write.route.as_ref().filter(|route| !routes.contains_key(*route) && self.typed.whole(&["route"])) {
+            let names: Vec<&str> = routes.keys().map(String::as_str).collect();
+            let finding = Finding::new(Code::UnknownRoute, format!("this pipeline has no route `{route}`"), at.clone().down("route"));
+            findings.push(if names.is_empty() { finding.help(format!("add `[[route.{route}]]`")) } else { finding.suggest(route, names) });
+        }
+        let when = condition(write.when.as_deref(), at.clone().down("when"), &self.types(false), findings);
+        let mapping = self.find_mapping(write, connection.as_deref(), at.clone().down("mapping"), findings);
+        // Without a route, a mapping's `route.owner` is simply absent, so the same mapping serves with and without.
+        let routed = self.types(true);
+        let mut fields: IndexMap<&str, (FieldRule, Place)> = IndexMap::new();
+        let from_mapping = mapping.into_iter().flat_map(|m| {
+            let base = m.document.place(&path(["fields"]));
+            m.decl.fields.iter().map(move |(name, field)| (name, field, &m.document, base.clone().down(name)))
+        });
+        let own = write.fields.iter().map(|(name, field)| (name, field, &self.typed.document, at.clone().down("fields").down(name)));
+        for (name, field, document, here) in from_mapping.chain(own) {
+            if let Some(rule) = super::mapping::field(name, field, document, here.clone(), &routed, findings) {
+                fields.insert(name, (rule, here));
             }
-            return None;
-        };
+        }
+        let (connection, mapping) = (connection?, mapping?);
         let system = &connection.connector.decl.system;
         if &mapping.decl.system != system {
-            let message = format!("the mapping is for `{}`, and connection `{}` is a `{system}`", mapping.decl.system, connection.id);
-            let finding = Finding::new(Code::SystemMismatch, message, at.clone().down("mapping"));
-            findings.push(finding.help("name another mapping, or give this write a `connection`"));
+            // A mapping whose system is not known has its own finding.
+            if mapping.whole(&["system"]) && self.connectors.contains_key(mapping.decl.system.as_str()) {
+                let message =
+                    format!("this mapping is for `{}`, and the connection `{}` is to `{system}`", mapping.decl.system, connection.id);
+                let finding = Finding::new(Code::SystemMismatch, message, at.clone().down("mapping"));
+                findings.push(finding.help("name another mapping, or give this write a `connection`"));
+            }
             return None;
         }
         let Some(object) = connection.connector.objects.get(&mapping.decl.object) else {
@@ -267,42 +377,16 @@ impl WriteContext<'_> {
             findings.push(Finding::new(Code::UnknownObject, message, at).suggest(&mapping.decl.object, names));
             return None;
         };
-        let types = pipeline_types(&self.pipeline.connector.decl, false);
-        let routed = pipeline_types(&self.pipeline.connector.decl, true);
-        if let Some(route) = &write.route
-            && !self.routes.contains_key(route)
-        {
-            let names: Vec<&str> = self.routes.keys().map(String::as_str).collect();
-            let message = format!("this pipeline has no route `{route}`");
-            findings.push(Finding::new(Code::UnknownRoute, message, at.clone().down("route")).suggest(route, names));
-        }
-        let when = condition(write.when.as_deref(), at.clone().down("when"), &types, findings);
         let target = write.target.as_ref().and_then(|text| self.target(text, &mapping.decl.object, &at.clone().down("target"), findings));
-        let is_contact = self.pipeline.connector.decl.find.as_ref().is_some_and(|f| f.object == mapping.decl.object) && connection.id == self.pipeline.id;
+        let is_contact = self
+            .pipeline
+            .is_some_and(|p| p.id == connection.id && p.connector.decl.find.as_ref().is_some_and(|f| f.object == mapping.decl.object));
         self.check_requests(object, write, is_contact, &connection, at, findings);
-        // Without a route, a mapping's `route.owner` is simply absent, so the same mapping serves with and without.
-        let mut fields: IndexMap<&str, FieldRule> = IndexMap::new();
-        let base = mapping.document.place(&path(["fields"]));
-        for (name, field) in &mapping.decl.fields {
-            if let Some(rule) = self.field(name, field, origin_of(mapping, &base.clone().down(name)), base.clone().down(name), &routed, findings) {
-                fields.insert(name, rule);
-            }
-        }
-        for (name, field) in &write.fields {
-            let here = at.clone().down("fields").down(name);
-            if let Some(rule) = self.field(name, field, origin_of(self.typed, &here), here, &routed, findings) {
-                fields.insert(name, rule);
-            }
-        }
-        if let Some(identity) = &object.decl.identity {
-            for (name, rule) in &fields {
-                if *name == identity.field {
-                    let message = format!("`{name}` carries aftercall's own marker");
-                    let at = Place::span(&rule.origin.file, 0..0);
-                    let at = if mapping.decl.fields.contains_key(*name) { base.clone().down(name).key() } else { at };
-                    findings.push(Finding::new(Code::Policy, message, at).help("leave this field out; it is filled in by itself"));
-                }
-            }
+        if let Some(identity) = &object.decl.identity
+            && let Some((_, place)) = fields.get(identity.field.as_str())
+        {
+            let message = format!("`{}` carries aftercall's own marker", identity.field);
+            findings.push(Finding::new(Code::Policy, message, place.clone().key()).help("leave this field out; it is filled in by itself"));
         }
         Some(WriteRule {
             id: write.id.clone(),
@@ -311,31 +395,51 @@ impl WriteContext<'_> {
             target,
             when,
             route: write.route.clone(),
-            fields: fields.into_values().collect(),
+            fields: fields.into_values().map(|(rule, _)| rule).collect(),
             links: Vec::new(),
             origin: origin_of(self.typed, at),
             mapping_file: mapping.document.file.clone(),
         })
     }
 
-    fn check_requests(&self, object: &Object, write: &WriteDecl, is_contact: bool, connection: &Connection, at: &Place, findings: &mut Vec<Finding>) {
+    fn check_requests(
+        &self,
+        object: &Object,
+        write: &WriteDecl,
+        is_contact: bool,
+        connection: &Connection,
+        at: &Place,
+        findings: &mut Vec<Finding>,
+    ) {
         let title = &connection.connector.decl.title;
         let name = &object.decl.name;
         let at = at.clone().down("mapping");
+        let file = &connection.connector.file;
+        let mut lacks = |verb: &str, section: &str| {
+            // One gap in the connector is one finding, whatever number of writes meet it.
+            let message = format!("{title} has no request that {verb} `{name}`");
+            let help = format!("add `[write.{section}]` to `{file}`");
+            if !findings.iter().any(|f| f.code == Code::MissingRequest && f.at.file == at.file && f.help.as_ref() == Some(&help)) {
+                findings.push(Finding::new(Code::MissingRequest, message, at.clone()).help(help));
+            }
+        };
         if write.target.is_none() && object.create.is_none() {
-            findings.push(Finding::new(Code::MissingRequest, format!("{title} has no request that creates `{name}`"), at.clone()));
+            lacks("creates", "create");
         }
         if (write.target.is_some() || is_contact) && object.update.is_none() {
-            findings.push(Finding::new(Code::MissingRequest, format!("{title} has no request that updates `{name}`"), at.clone()));
+            lacks("updates", "update");
         }
         if write.target.is_none() && object.decl.identity.is_none() {
             let message = format!("{title} cannot tell a second `{name}` from the first: a lost answer waits for a person");
-            findings.push(Finding::new(Code::GuaranteeAsk, message, at).help("give the object an `identity` in the connector, if the system has a field for it"));
+            findings.push(
+                Finding::new(Code::GuaranteeAsk, message, at)
+                    .help("give the object an `identity` in the connector, if the system has a field for it"),
+            );
         }
     }
 
     fn target(&self, text: &str, object: &str, at: &Place, findings: &mut Vec<Finding>) -> Option<Target> {
-        let decl = &self.pipeline.connector.decl;
+        let decl = &self.pipeline?.connector.decl;
         let lists: IndexMap<&str, &str> = decl
             .find
             .iter()
@@ -350,7 +454,11 @@ impl WriteContext<'_> {
         };
         let (["context", list, _], Some(pick)) = (parts.as_slice(), pick) else {
             let finding = Finding::new(Code::UnknownTarget, format!("`{text}` is no target"), at.clone());
-            findings.push(finding.help("write `context.LIST.newest` or `context.LIST.only`"));
+            let list = parts.iter().find_map(|part| lists.keys().find(|list| *list == part)).copied();
+            let list = list.or_else(|| if lists.len() == 1 { lists.keys().next().copied() } else { None }).unwrap_or("LIST");
+            findings.push(
+                finding.help(format!("write `context.{list}.newest`, or `context.{list}.only` to do nothing where there are several")),
+            );
             return None;
         };
         match lists.get(list) {
@@ -361,56 +469,24 @@ impl WriteContext<'_> {
             }
             Some(of) if *of != object => {
                 let message = format!("`{list}` holds `{of}` records, and the mapping is for `{object}`");
-                findings.push(Finding::new(Code::UnknownTarget, message, at.clone()));
+                let finding = Finding::new(Code::UnknownTarget, message, at.clone());
+                findings.push(finding.help(format!("name a mapping of the object `{of}`, or another list")));
                 None
             }
             Some(_) => Some(Target { list: (*list).to_owned(), pick }),
         }
     }
-
-    fn field(&self, name: &str, decl: &FieldDecl, origin: Origin, at: Place, types: &Type, findings: &mut Vec<Finding>) -> Option<FieldRule> {
-        // A table names its template under `value`; a plain value is the template.
-        let value_at = if is_table(self, &at) { at.clone().down("value") } else { at.clone() };
-        let value = Template::compile(&decl.value, &value_at, types, findings);
-        let on_create = decl.on_create.unwrap_or(decl.policy);
-        let on_update = decl.on_update.unwrap_or(decl.policy);
-        let policies = [on_create, on_update];
-        if policies.contains(&PolicyDecl::Advance) && decl.order.len() < 2 {
-            findings.push(Finding::new(Code::Policy, format!("`{name}` advances, but its `order` has fewer than two values"), at.clone().key()).help("write `order = [\"first\", \"second\", ...]`"));
-        }
-        if !policies.contains(&PolicyDecl::Advance) && !decl.order.is_empty() {
-            findings.push(Finding::new(Code::Policy, "`order` is for the policy `advance`", at.clone().down("order").key()).help("write `policy = \"advance\"`"));
-        }
-        if !policies.contains(&PolicyDecl::Fill) && !decl.else_to.is_empty() {
-            findings.push(Finding::new(Code::Policy, "`else_to` is for the policy `fill`", at.clone().down("else_to").key()).help("write `policy = \"fill\"`"));
-        }
-        if !policies.contains(&PolicyDecl::Append) && decl.separator.is_some() {
-            findings.push(Finding::new(Code::Policy, "`separator` is for the policy `append`", at.clone().down("separator").key()));
-        }
-        Some(FieldRule {
-            field: name.to_owned(),
-            value: value?,
-            on_create,
-            on_update,
-            else_to: decl.else_to.clone(),
-            map: decl.map.clone(),
-            order: decl.order.clone(),
-            max_chars: decl.max_chars,
-            separator: decl.separator.clone().unwrap_or_else(|| "\n".to_owned()),
-            required: decl.required,
-            origin,
-        })
-    }
-}
-
-/// Whether a field was written as a table.
-fn is_table(context: &WriteContext<'_>, at: &Place) -> bool {
-    let documents = context.written.mappings.values().map(|m| &m.document).chain(std::iter::once(&context.typed.document));
-    documents.into_iter().find(|d| d.file == at.file).is_some_and(|d| d.has(&at.clone().down("value").path))
 }
 
 /// Links are resolved last: they point to other writes.
-fn link_writes(typed: &Typed<PipelineDecl>, decl: &PipelineDecl, writes: &mut [WriteRule], written: &Written, findings: &mut Vec<Finding>) {
+fn link_writes(
+    typed: &Typed<PipelineDecl>,
+    decl: &PipelineDecl,
+    writes: &mut [WriteRule],
+    complete: bool,
+    written: &Written,
+    findings: &mut Vec<Finding>,
+) {
     let known: Vec<(String, String, String)> = writes.iter().map(|w| (w.id.clone(), w.connection.id.clone(), w.object.clone())).collect();
     for rule in writes.iter_mut() {
         let Some((index, write)) = decl.write.iter().enumerate().find(|(_, w)| w.id == rule.id) else { continue };
@@ -438,20 +514,36 @@ fn link_writes(typed: &Typed<PipelineDecl>, decl: &PipelineDecl, writes: &mut [W
                 findings.push(Finding::new(Code::UnknownLink, message, at).suggest(name, names));
                 continue;
             };
-            let fits = |id: &str, connection: &str, of: &str| connection == rule.connection.id && of == link.to && id != rule.id && target.is_none_or(|t| t == id);
+            let fits = |id: &str, connection: &str, of: &str| {
+                connection == rule.connection.id && of == link.to && id != rule.id && target.is_none_or(|t| t == id)
+            };
             match known.iter().find(|(id, connection, of)| fits(id, connection, of)) {
                 Some((id, ..)) => {
                     links.insert(name.to_owned(), LinkRule { link: name.to_owned(), write: id.clone(), origin });
                 }
                 // A mapping offers its links to every pipeline; only the contact must not be missing.
                 None if optional && link.to != "contact" => {}
+                None if !complete => {}
                 None => {
-                    let message = match target {
-                        Some(target) => format!("no write `{target}` of this pipeline makes a `{}` in the same system", link.to),
-                        None => format!("no write of this pipeline makes the `{}` that this links to", link.to),
+                    let (message, help) = match (target, optional) {
+                        (Some(target), _) => (
+                            format!("no write `{target}` of this pipeline makes a `{}` in the same system", link.to),
+                            format!("name a write whose mapping is of the object `{}`", link.to),
+                        ),
+                        (None, true) => (
+                            format!("`{}` links to a `{}`, and no write of this pipeline makes one", write.mapping, link.to),
+                            format!("add a `[[write]]` whose mapping is of the object `{}`", link.to),
+                        ),
+                        (None, false) => (
+                            format!("no write of this pipeline makes the `{}` that this links to", link.to),
+                            format!("add a `[[write]]` whose mapping is of the object `{}`", link.to),
+                        ),
                     };
                     let at = if optional { typed.document.place(&path(["write"])).item(index).down("mapping") } else { at };
-                    findings.push(Finding::new(Code::UnknownLink, message, at).help(format!("add a write whose mapping is of the object `{}`", link.to)));
+                    let finding = Finding::new(Code::UnknownLink, message, at);
+                    let near =
+                        target.and_then(|t| nearest(t, known.iter().filter(|(_, _, of)| of == &link.to).map(|(id, ..)| id.as_str())));
+                    findings.push(finding.help(near.map_or(help, |near| format!("did you mean `{near}`?"))));
                 }
             }
         }

@@ -8,14 +8,55 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-use super::{Typed, Written, connector, pipeline, source};
-use crate::decl::{BusinessHoursDecl, ConnectionDecl, ProjectDecl};
-use crate::finding::{Code, Finding, Place};
+use super::mapping::Connectors;
+use super::scope::open_types;
+use super::{Typed, Written, connector, mapping, pipeline, source};
+use crate::decl::{BusinessHoursDecl, ConnectionDecl, PipelineDecl, ProjectDecl};
+use crate::finding::{Code, Finding, Place, Severity, listed};
 use crate::project::{BusinessHours, ConfigVersion, Connection, Connector, Project, SecretRef, Source};
 use crate::source::path;
 
-/// Resolves everything; what has findings is left out.
-pub(super) fn resolve(typed: &Typed<ProjectDecl>, written: &Written, findings: &mut Vec<Finding>) -> Project {
+/// Resolves everything; what has findings is left out. Without a project file, what does not need one is checked all the same.
+pub(super) fn resolve(project: Option<&Typed<ProjectDecl>>, written: &Written, findings: &mut Vec<Finding>) -> Option<Project> {
+    let mut connectors: Connectors<'_> = BTreeMap::new();
+    for (name, typed) in &written.connectors {
+        let before = errors(findings);
+        let connector = connector::resolve(name, typed, findings);
+        // Whoever refers to a connector with errors is not to blame for what it lacks.
+        let sound = errors(findings) == before && typed.left_out.is_empty();
+        connectors.insert(name, sound.then_some(connector));
+    }
+    let used = |of: fn(&PipelineDecl) -> Vec<&str>, name: &str| written.pipelines.values().any(|p| of(&p.decl).contains(&name));
+    let open = open_types(true);
+    for (name, typed) in &written.mappings {
+        let types = (project.is_none() || !used(|p| p.write.iter().map(|w| w.mapping.as_str()).collect(), name)).then_some(&open);
+        mapping::check(typed, &connectors, written, types, findings);
+    }
+    let tables = super::matching::build(written.tables.values(), findings);
+    for (name, typed) in &written.matches {
+        if typed.left_out.is_empty() && (project.is_none() || !used(|p| vec![p.r#match.r#use.as_str()], name)) {
+            super::matching::resolve(typed, &tables, findings);
+        }
+    }
+    for (name, typed) in &written.sources {
+        if project.is_none_or(|p| !p.decl.source.contains_key(name)) {
+            source::resolve(name, typed, None, findings);
+        }
+    }
+    project.map(|typed| resolve_project(typed, &connectors, &tables, written, findings))
+}
+
+fn errors(findings: &[Finding]) -> usize {
+    findings.iter().filter(|f| f.code.severity() == Severity::Error).count()
+}
+
+fn resolve_project(
+    typed: &Typed<ProjectDecl>,
+    connectors: &Connectors<'_>,
+    tables: &super::matching::Built,
+    written: &Written,
+    findings: &mut Vec<Finding>,
+) -> Project {
     let decl = &typed.decl;
     let place = typed.document.place(&[]);
     let timezone = zone(&decl.timezone, &place.clone().down("timezone"), findings);
@@ -27,18 +68,22 @@ pub(super) fn resolve(typed: &Typed<ProjectDecl>, written: &Written, findings: &
             Some(path) => path.to_owned(),
             None => {
                 let at = typed.document.place(&path(["store", "url"]));
-                let message = format!("`{}` is not an address of a store", store.url);
+                // The address of a database may hold a password.
+                let scheme = store.url.split_once(':').map_or("", |(scheme, _)| scheme);
+                let message = match scheme {
+                    "" => format!("`{}` is not the address of a store", store.url),
+                    scheme => format!("a store cannot be at `{scheme}:`"),
+                };
                 findings.push(Finding::new(Code::StoreUrl, message, at).help("write `sqlite:state/aftercall.db`"));
                 String::new()
             }
         },
     };
-    let connectors: BTreeMap<&str, Arc<Connector>> =
-        written.connectors.iter().map(|(name, typed)| (name.as_str(), connector::resolve(name, typed, findings))).collect();
     let mut connections = IndexMap::new();
     for (id, connection) in &decl.connection {
         let at = typed.document.place(&path(["connection", id]));
-        if let Some(connection) = self::connection(id, connection, &at, &connectors, written, findings) {
+        let whole = typed.whole(&["connection", id]);
+        if let Some(connection) = self::connection(id, connection, &at, whole, connectors, written, findings) {
             connections.insert(id.clone(), Arc::new(connection));
         }
     }
@@ -47,9 +92,10 @@ pub(super) fn resolve(typed: &Typed<ProjectDecl>, written: &Written, findings: &
         let at = typed.document.place(&path(["source", name]));
         match written.sources.get(name) {
             Some(declared) => {
-                sources.insert(name.clone(), source::resolve(name, declared, settings, &at, findings));
+                let settings = source::Settings { decl: settings, place: at, whole: typed.whole(&["source", name]) };
+                sources.insert(name.clone(), source::resolve(name, declared, Some(&settings), findings));
             }
-            None if written.broken.iter().any(|f| f == &format!("mappings/{name}/source.toml")) => {}
+            None if written.is_broken(&format!("mappings/{name}/source.toml")) => {}
             None => {
                 let message = format!("there is no source `{name}`");
                 let names: Vec<&str> = written.sources.keys().map(String::as_str).collect();
@@ -58,13 +104,11 @@ pub(super) fn resolve(typed: &Typed<ProjectDecl>, written: &Written, findings: &
         }
     }
     let mut pipelines = Vec::new();
-    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut earlier: Vec<(&str, &Typed<PipelineDecl>)> = Vec::new();
     for (file, declared) in &written.pipelines {
-        if let Some(other) = names.insert(&declared.decl.name, file) {
-            let message = format!("`pipelines/{other}.toml` is named `{}` too", declared.decl.name);
-            findings.push(Finding::new(Code::TwiceNamed, message, declared.document.place(&path(["name"]))));
-        }
-        if let Some(pipeline) = pipeline::resolve(declared, decl, &connections, written, findings) {
+        check_reach(declared, &earlier, findings);
+        earlier.push((file, declared));
+        if let Some(pipeline) = pipeline::resolve(declared, typed, &connections, connectors, written, tables, findings) {
             pipelines.push(Arc::new(pipeline));
         }
     }
@@ -81,12 +125,44 @@ pub(super) fn resolve(typed: &Typed<ProjectDecl>, written: &Written, findings: &
     }
 }
 
+/// Whether calls can come to a pipeline at all, and whether it has its name for itself.
+fn check_reach(typed: &Typed<PipelineDecl>, earlier: &[(&str, &Typed<PipelineDecl>)], findings: &mut Vec<Finding>) {
+    let decl = &typed.decl;
+    let at = typed.document.place(&path(["name"]));
+    if let Some((file, _)) = earlier.iter().find(|(_, other)| other.decl.name == decl.name) {
+        let message = format!("`pipelines/{file}.toml` is named `{}`, too", decl.name);
+        findings.push(
+            Finding::new(Code::TwiceNamed, message, at.clone())
+                .help("a pipeline has its name for itself: the call log and every marker go by it"),
+        );
+    }
+    let takes_all = |other: &Typed<PipelineDecl>| {
+        let sources = &other.decl.source;
+        let whole = other.whole(&["source"]) && other.whole(&["when"]);
+        whole
+            && other.decl.when.is_none()
+            && (sources.is_empty() || (!decl.source.is_empty() && decl.source.iter().all(|s| sources.contains(s))))
+    };
+    if let Some((file, _)) = earlier.iter().find(|(_, other)| takes_all(other)).filter(|_| typed.whole(&["source"])) {
+        let message = format!("no call comes here: `pipelines/{file}.toml` takes them all");
+        findings.push(
+            Finding::new(Code::Unreachable, message, at)
+                .help("a call takes the first pipeline, by file name, that fits; give the earlier one a `when`"),
+        );
+    }
+}
+
 fn zone(name: &str, place: &Place, findings: &mut Vec<Finding>) -> TimeZone {
     TimeZone::get(name).unwrap_or_else(|_| {
         let names: Vec<String> = jiff::tz::db().available().map(|n| n.to_string()).collect();
         let finding = Finding::new(Code::TimeZone, format!("there is no time zone `{name}`"), place.clone());
-        let near = crate::finding::nearest(name, names.iter().map(String::as_str));
-        findings.push(finding.help(near.map_or_else(|| "write a name such as `America/Chicago`".to_owned(), |n| format!("did you mean `{n}`?"))));
+        // An offset such as `UTC-6` resembles a zone and is none.
+        let offset = name.contains(|c: char| c.is_ascii_digit() || c == '+');
+        let near = if offset { None } else { crate::finding::nearest(name, names.iter().map(String::as_str)) };
+        findings.push(finding.help(near.map_or_else(
+            || "write a region and a city, such as `America/Chicago`: such a zone knows when the clocks change".to_owned(),
+            |n| format!("did you mean `{n}`?"),
+        )));
         TimeZone::UTC
     })
 }
@@ -101,14 +177,20 @@ VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
 
 fn region(name: &str, place: &Place, findings: &mut Vec<Finding>) {
     if !REGIONS.split_whitespace().any(|r| r == name.to_uppercase()) {
-        let help = if name.eq_ignore_ascii_case("uk") { "the United Kingdom is `GB`" } else { "write a two-letter country such as `US`" };
+        let help = match name.to_uppercase().as_str() {
+            "UK" => "the United Kingdom is `GB`",
+            "USA" | "1" | "+1" => "the United States are `US`",
+            _ => "write a two-letter country such as `US`, as ISO 3166 has it",
+        };
         findings.push(Finding::new(Code::Region, format!("there is no country `{name}`"), place.clone()).help(help));
     }
 }
 
 fn hours(decl: Option<&BusinessHoursDecl>, place: &Place, findings: &mut Vec<Finding>) -> BusinessHours {
-    let week = [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday, Weekday::Saturday, Weekday::Sunday];
-    let default = BusinessHours { days: week[..5].to_vec(), from: Time::constant(9, 0, 0, 0), to: Time::constant(17, 0, 0, 0), holidays: Vec::new() };
+    let week =
+        [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday, Weekday::Saturday, Weekday::Sunday];
+    let default =
+        BusinessHours { days: week[..5].to_vec(), from: Time::constant(9, 0, 0, 0), to: Time::constant(17, 0, 0, 0), holidays: Vec::new() };
     let Some(decl) = decl else { return default };
     let day = |name: &str| ["mon", "tue", "wed", "thu", "fri", "sat", "sun"].iter().position(|d| *d == name.trim().to_lowercase());
     let mut days = Vec::new();
@@ -121,21 +203,32 @@ fn hours(decl: Option<&BusinessHoursDecl>, place: &Place, findings: &mut Vec<Fin
             // `sat-mon` goes over the end of the week.
             Some((from, to)) => days.extend((0..7).map(|i| (from + i) % 7).take((to + 7 - from) % 7 + 1).map(|i| week[i])),
             None => {
-                let finding = Finding::new(Code::Hours, format!("`{part}` is no day of the week"), place.clone().down("days"));
-                findings.push(finding.help("write days as `mon-fri` or `mon,wed,sat`"));
+                let at = decl.days.find(part).filter(|_| !part.trim().is_empty()).map(|at| at + part.len() - part.trim_start().len());
+                let place = place.clone().down("days");
+                let place = at.map_or_else(|| place.clone(), |at| place.clone().part(at..at + part.trim().len()));
+                let message = if part.trim().is_empty() {
+                    "a day of the week is missing".to_owned()
+                } else {
+                    format!("`{}` is no day of the week", part.trim())
+                };
+                findings.push(Finding::new(Code::Hours, message, place).help("write days as `mon-fri` or `mon,wed,sat`"));
             }
         }
     }
     let mut clock = |text: &str, key: &str| match time_of_day(text) {
         Some(time) => time,
         None => {
-            findings.push(Finding::new(Code::Hours, format!("`{text}` is no time of day"), place.clone().down(key)).help("write times as `08:00`"));
+            findings.push(
+                Finding::new(Code::Hours, format!("`{text}` is no time of day"), place.clone().down(key))
+                    .help("write times as `08:00` or `17:30`, up to `23:59`"),
+            );
             default.from
         }
     };
     let (from, to) = (clock(&decl.from, "from"), clock(&decl.to, "to"));
     if from >= to && time_of_day(&decl.from).is_some() && time_of_day(&decl.to).is_some() {
-        findings.push(Finding::new(Code::Hours, "the day ends before it begins", place.clone().down("to")));
+        let message = format!("the day ends at {} and begins at {}", decl.to.trim(), decl.from.trim());
+        findings.push(Finding::new(Code::Hours, message, place.clone().down("to")).help("`to` must be later than `from`, on the same day"));
     }
     let mut holidays = Vec::new();
     for (index, text) in decl.holidays.iter().enumerate() {
@@ -158,85 +251,133 @@ pub(super) fn time_of_day(text: &str) -> Option<Time> {
 
 /// `env:NAME` or `file:PATH`.
 pub(super) fn secret(text: &str, place: Place, findings: &mut Vec<Finding>) -> Option<SecretRef> {
-    match text.split_once(':') {
-        Some(("env", name)) if !name.is_empty() => Some(SecretRef::Env(name.to_owned())),
-        Some(("file", path)) if !path.is_empty() => Some(SecretRef::File(path.to_owned())),
-        _ => {
-            // The text itself may be the secret, so it is not repeated.
-            let finding = Finding::new(Code::Credential, "a secret stands here by reference only", place);
-            findings.push(finding.help("write `env:NAME` or `file:PATH`; if this was a real secret, it is in your git history now: replace it"));
-            None
-        }
+    let reference = SecretRef::parse(text);
+    if reference.is_none() {
+        // The text itself may be the secret, so it is not repeated, unless it plainly names a variable.
+        let name = text.trim().trim_start_matches('$').trim_matches(['{', '}']);
+        let help = match SecretRef::parse(&format!("env:{name}")) {
+            Some(_) if text.trim().starts_with('$') => format!("write `env:{name}`"),
+            _ => "write `env:NAME` or `file:PATH`; if this was a real secret, it is in your git history now: replace it".to_owned(),
+        };
+        findings.push(Finding::new(Code::Credential, "a secret stands here by reference only", place).help(help));
     }
+    reference
 }
 
+/// Checks an address; what it gives has no slash at the end.
+fn base_url(url: &str, place: Place, findings: &mut Vec<Finding>) -> String {
+    let url = url.trim_end_matches('/');
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let authority = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    let host = authority.map(|a| match a.strip_prefix('[') {
+        Some(six) => six.split(']').next().unwrap_or_default(),
+        None => a.split(':').next().unwrap_or_default(),
+    });
+    let mut add = |code: Code, message: String, help: &str| findings.push(Finding::new(code, message, place.clone()).help(help));
+    match host {
+        _ if authority.is_some_and(|a| a.contains('@')) => {
+            add(
+                Code::Credential,
+                "an address holds no credentials".to_owned(),
+                "write them under `auth`, by reference: `env:NAME` or `file:PATH`",
+            );
+        }
+        None | Some("") => add(Code::BaseUrl, format!("`{url}` is no address"), "an address begins with `https://`"),
+        _ if url.contains(char::is_whitespace) => add(Code::BaseUrl, "there is a space in this address".to_owned(), "an address has none"),
+        Some(host) if url.starts_with("http://") && !["127.0.0.1", "localhost", "::1"].contains(&host) => {
+            add(
+                Code::BaseUrl,
+                "credentials would go over the network unencrypted".to_owned(),
+                "write `https://`; plain `http://` is for this machine only",
+            );
+        }
+        Some(_) => {}
+    }
+    url.to_owned()
+}
+
+/// Resolves one connection. What stands in it is checked even where its system is not known.
 fn connection(
     id: &str,
     decl: &ConnectionDecl,
     place: &Place,
-    connectors: &BTreeMap<&str, Arc<Connector>>,
+    whole: bool,
+    connectors: &Connectors<'_>,
     written: &Written,
     findings: &mut Vec<Finding>,
 ) -> Option<Connection> {
-    let Some(connector) = connectors.get(decl.system.as_str()) else {
-        if !written.broken.iter().any(|f| f == &format!("mappings/{}/connector.toml", decl.system)) {
-            let message = format!("there is no connector for `{}`", decl.system);
-            findings.push(Finding::new(Code::UnknownSystem, message, place.clone().down("system")).suggest(&decl.system, connectors.keys().copied()));
-        }
-        return None;
-    };
-    let base_url = match decl.base_url.as_ref().or(connector.decl.base_url.as_ref()) {
-        Some(url) => {
-            let url = url.trim_end_matches('/');
-            let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-            let local = ["127.0.0.1", "localhost", "[::1]"].iter().any(|h| host.is_some_and(|rest| rest.split(['/', ':']).next() == Some(h.trim_end_matches(':')) || rest.starts_with(h)));
-            if host.is_none_or(str::is_empty) {
-                let message = format!("`{url}` is no address");
-                findings.push(Finding::new(Code::BaseUrl, message, place.clone().down("base_url")).help("an address begins with `https://`"));
-            } else if url.starts_with("http://") && !local {
-                let finding = Finding::new(Code::BaseUrl, "credentials would go over the network unencrypted", place.clone().down("base_url"));
-                findings.push(finding.help("write `https://`; plain `http://` is for this machine only"));
-            }
-            url.to_owned()
-        }
-        None => {
-            let message = format!("`connection.{id}` lacks `base_url`, and {} has no address of its own", connector.decl.title);
-            findings.push(Finding::new(Code::BaseUrl, message, place.clone().key()).help("write the account's address: `base_url = \"https://...\"`"));
-            String::new()
-        }
-    };
-    let mut settings: Map<String, Value> = connector.decl.settings.clone().into_iter().collect();
-    for (key, value) in &decl.settings {
-        let names: Vec<&str> = connector.decl.settings.keys().chain(&connector.decl.required_settings).map(String::as_str).collect();
-        if !names.contains(&key.as_str()) {
-            let at = place.clone().down("settings").down(key).key();
-            findings.push(Finding::new(Code::Setting, format!("{} has no setting `{key}`", connector.decl.title), at).suggest(key, names));
-        }
-        settings.insert(key.clone(), value.clone());
-    }
-    for key in &connector.decl.required_settings {
-        if !settings.contains_key(key) {
-            let message = format!("`connection.{id}` lacks `settings.{key}`");
-            findings.push(Finding::new(Code::Setting, message, place.clone().key()).help(format!("write `settings = {{ {key} = \"...\" }}`")));
-        }
-    }
     let mut credentials = IndexMap::new();
     for (key, text) in &decl.auth {
         if let Some(reference) = secret(text, place.clone().down("auth").down(key), findings) {
             credentials.insert(key.clone(), reference);
         }
     }
-    let grant = connector.decl.auth.iter().find(|g| g.needs.iter().all(|need| decl.auth.contains_key(need)));
-    if grant.is_none() && !connector.decl.auth.is_empty() {
-        let ways: Vec<String> = connector.decl.auth.iter().map(|g| g.needs.join(" + ")).collect();
-        let message = format!("the credentials of `connection.{id}` do not suffice");
-        let at = if decl.auth.is_empty() { place.clone().key() } else { place.clone().down("auth").key() };
-        findings.push(Finding::new(Code::Grant, message, at).help(format!("{} takes: {}", connector.decl.title, ways.join(", or "))));
+    let own_url = decl.base_url.as_ref().map(|url| base_url(url, place.clone().down("base_url"), findings));
+    let connector: &Arc<Connector> = match connectors.get(decl.system.as_str()) {
+        Some(connector) => connector.as_ref()?,
+        None => {
+            if !written.is_broken(&format!("mappings/{}/connector.toml", decl.system)) {
+                let message = format!("there is no connector for `{}`", decl.system);
+                findings.push(
+                    Finding::new(Code::UnknownSystem, message, place.clone().down("system"))
+                        .suggest(&decl.system, connectors.keys().copied()),
+                );
+            }
+            return None;
+        }
+    };
+    let base_url = match own_url.or_else(|| connector.decl.base_url.as_ref().map(|url| url.trim_end_matches('/').to_owned())) {
+        Some(url) => url,
+        None => {
+            if whole {
+                let message = format!("`connection.{id}` lacks `base_url`, and {} has no address of its own", connector.decl.title);
+                findings.push(
+                    Finding::new(Code::BaseUrl, message, place.clone().key())
+                        .help("write the account's address: `base_url = \"https://...\"`"),
+                );
+            }
+            String::new()
+        }
+    };
+    let mut settings: Map<String, Value> = connector.decl.settings.clone().into_iter().collect();
+    let names: Vec<&str> = connector.decl.settings.keys().chain(&connector.decl.required_settings).map(String::as_str).collect();
+    let mut misspelled = false;
+    for (key, value) in &decl.settings {
+        if !names.contains(&key.as_str()) {
+            let at = place.clone().down("settings").down(key).key();
+            findings.push(
+                Finding::new(Code::Setting, format!("{} has no setting `{key}`", connector.decl.title), at)
+                    .suggest(key, names.iter().copied()),
+            );
+            misspelled = true;
+        }
+        settings.insert(key.clone(), value.clone());
+    }
+    // A misspelled setting is one slip, not one too many and one too few.
+    for key in connector.decl.required_settings.iter().filter(|key| whole && !misspelled && !settings.contains_key(*key)) {
+        let message = format!("`connection.{id}` lacks `settings.{key}`");
+        findings.push(Finding::new(Code::Setting, message, place.clone().key()).help(format!("write `settings = {{ {key} = \"...\" }}`")));
     }
     let known: Vec<&str> = connector.decl.auth.iter().flat_map(|g| &g.needs).map(String::as_str).chain(["subject"]).collect();
+    let mut misspelled = false;
     for key in decl.auth.keys().filter(|key| !known.contains(&key.as_str())) {
         let at = place.clone().down("auth").down(key).key();
-        findings.push(Finding::new(Code::Grant, format!("{} takes no credential `{key}`", connector.decl.title), at).suggest(key, known.iter().copied()));
+        findings.push(
+            Finding::new(Code::Grant, format!("{} takes no credential `{key}`", connector.decl.title), at)
+                .suggest(key, known.iter().copied()),
+        );
+        misspelled = true;
+    }
+    let grant = connector.decl.auth.iter().find(|g| g.needs.iter().all(|need| decl.auth.contains_key(need)));
+    if grant.is_none() && !connector.decl.auth.is_empty() && whole && !misspelled {
+        let ways: Vec<String> =
+            connector.decl.auth.iter().map(|g| listed(g.needs.iter().map(String::as_str)).replace(", ", " with ")).collect();
+        let (message, at) = if decl.auth.is_empty() {
+            (format!("`connection.{id}` has no credentials"), place.clone().key())
+        } else {
+            (format!("the credentials of `connection.{id}` do not suffice"), place.clone().down("auth").key())
+        };
+        findings.push(Finding::new(Code::Grant, message, at).help(format!("{} takes {}", connector.decl.title, ways.join(", or "))));
     }
     Some(Connection {
         id: id.to_owned(),

@@ -16,35 +16,65 @@ pub fn call_types() -> &'static Type {
 
 /// What a pipeline's templates and conditions see. `lists` are the names that the connector reads about a contact; `route` is there when the write has one.
 pub fn pipeline_types(connector: &ConnectorDecl, route: bool) -> Type {
+    let lists = connector.find.iter().flat_map(|f| f.related.keys()).chain(connector.related.keys());
+    let Type::Record(mut fields, _) = call_only_types() else { return Type::Any };
+    add_match(&mut fields, route);
+    let row = row();
+    fields.insert("context".to_owned(), Type::Record(lists.map(|n| (n.clone(), row.clone())).collect(), false));
+    Type::Record(fields, false)
+}
+
+/// The same where the connector is not known: any list may be in the context.
+pub(crate) fn open_types(route: bool) -> Type {
+    let Type::Record(mut fields, _) = call_only_types() else { return Type::Any };
+    add_match(&mut fields, route);
+    fields.insert("context".to_owned(), Type::Any);
+    Type::Record(fields, false)
+}
+
+/// What is known before the caller is looked up: all that the condition of a pipeline sees.
+pub(crate) fn call_only_types() -> Type {
     let mut fields = match call_types() {
         Type::Record(fields, _) => fields.clone(),
         _ => IndexMap::new(),
     };
+    let direction = fields.get("direction").cloned().unwrap_or(Type::Text);
     for name in ["id", "source", "direction", "started_at", "ended_at", "duration_s", "line", "ended_reason", "sentiment", "carrier_id"] {
         fields.shift_remove(name);
     }
     if let Some(Type::Record(caller, _)) = fields.get_mut("caller") {
         caller.insert("national".to_owned(), Type::Text);
     }
-    let texts = |names: &[&str]| -> IndexMap<String, Type> { names.iter().map(|n| ((*n).to_owned(), Type::Text)).collect() };
-    let mut call = texts(&["id", "key", "source", "direction", "started_at", "ended_at", "line", "ended_reason", "sentiment", "carrier_id"]);
+    let mut call =
+        texts(&["id", "key", "source", "direction", "started_at", "ended_at", "line", "ended_reason", "sentiment", "carrier_id"]);
+    call.insert("direction".to_owned(), direction);
     call.insert("duration_s".to_owned(), Type::Number);
     fields.insert("call".to_owned(), Type::Record(call, false));
     fields.insert("project".to_owned(), Type::Record(texts(&["name", "timezone"]), false));
+    Type::Record(fields, false)
+}
+
+/// Who called, as far as that is known, and what the route says.
+fn add_match(fields: &mut IndexMap<String, Type>, route: bool) {
     let mut contact = texts(&["id", "name", "first_name", "last_name", "phone", "email", "owner", "account", "url"]);
     contact.insert("is_new".to_owned(), Type::Bool);
     contact.insert("fields".to_owned(), Type::Any);
     fields.insert("contact".to_owned(), Type::Record(contact, false));
-    let mut row = texts(&["id", "name", "stage", "status", "owner", "account", "updated", "url"]);
-    row.insert("fields".to_owned(), Type::Any);
-    let list = Type::List(Box::new(Type::Record(row, false)));
-    let lists = connector.find.iter().flat_map(|f| f.related.keys()).chain(connector.related.keys());
-    fields.insert("context".to_owned(), Type::Record(lists.map(|n| (n.clone(), list.clone())).collect(), false));
     fields.insert("match".to_owned(), Type::Record(texts(&["verdict", "because"]), false));
     if route {
         fields.insert("route".to_owned(), Type::Record(texts(&["owner", "due", "due_date", "priority"]), false));
     }
-    Type::Record(fields, false)
+}
+
+/// A list of records of the context.
+fn row() -> Type {
+    let mut row = texts(&["id", "name", "stage", "status", "owner", "account", "updated", "url"]);
+    row.insert("fields".to_owned(), Type::Any);
+    Type::List(Box::new(Type::Record(row, false)))
+}
+
+fn texts(names: &[&str]) -> IndexMap<String, Type> {
+    names.iter().map(|n| ((*n).to_owned(), Type::Text)).collect()
 }
 
 /// What a connector's request sees beside `settings`, `base_url` and `object`.

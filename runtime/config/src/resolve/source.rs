@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::Typed;
 use super::connector::origin_of;
 use super::scope::call_types;
-use super::Typed;
 use crate::condition::Condition;
 use crate::decl::{SourceDecl, SourceSettingsDecl};
 use crate::finding::{Code, Finding, Place};
@@ -18,19 +18,25 @@ use crate::types::Type;
 /// Seconds that a provisional call waits for its analysis when the manifest does not say.
 const DEFAULT_WAIT_S: u32 = 120;
 
-/// Compiles a source with what the project knows of it.
-pub(super) fn resolve(
-    name: &str,
-    typed: &Typed<SourceDecl>,
-    settings: &SourceSettingsDecl,
-    settings_place: &Place,
-    findings: &mut Vec<Finding>,
-) -> Arc<Source> {
+/// What the project file says of a source.
+pub(super) struct Settings<'a> {
+    /// The section.
+    pub(super) decl: &'a SourceSettingsDecl,
+    /// Its place.
+    pub(super) place: Place,
+    /// Whether all of it was understood.
+    pub(super) whole: bool,
+}
+
+/// Compiles a source with what the project knows of it; without, the source by itself.
+pub(super) fn resolve(name: &str, typed: &Typed<SourceDecl>, settings: Option<&Settings<'_>>, findings: &mut Vec<Finding>) -> Arc<Source> {
     let decl = &typed.decl;
     let place = typed.document.place(&[]);
     if decl.source != name {
         let message = format!("this folder is `{name}`, but the source says `{}`", decl.source);
-        findings.push(Finding::new(Code::WrongPlace, message, place.clone().down("source")));
+        findings.push(
+            Finding::new(Code::WrongPlace, message, place.clone().down("source")).help(format!("write `{name}`, or rename the folder")),
+        );
     }
     let payload = Type::record([("payload", Type::Any)]);
     let events = decl
@@ -47,7 +53,10 @@ pub(super) fn resolve(
     let mut known: IndexMap<String, Type> = IndexMap::new();
     let mut lets = Vec::new();
     let types = |known: &IndexMap<String, Type>| {
-        Type::Record([("payload".to_owned(), Type::Any), ("let".to_owned(), Type::Record(known.clone(), false))].into_iter().collect(), false)
+        Type::Record(
+            [("payload".to_owned(), Type::Any), ("let".to_owned(), Type::Record(known.clone(), false))].into_iter().collect(),
+            false,
+        )
     };
     for (key, value) in &decl.r#let {
         let at = place.clone().down("let").down(key);
@@ -64,7 +73,13 @@ pub(super) fn resolve(
         if let Err((index, names)) = call_types().at(&path) {
             let missing = &path[index];
             let finding = Finding::new(Code::UnknownKey, format!("a call outcome has no `{key}`"), at.clone().key());
-            findings.push(finding.suggest(missing, names.iter().map(String::as_str)));
+            let elsewhere = call_types().named(missing);
+            findings.push(match elsewhere.first() {
+                Some(there) => {
+                    finding.help(format!("did you mean `{}`?", if there.contains('.') { format!("\"{there}\"") } else { there.clone() }))
+                }
+                None => finding.suggest(missing, names.iter().map(String::as_str)),
+            });
         }
         let first_of = field
             .first_of
@@ -75,7 +90,9 @@ pub(super) fn resolve(
                 let here = match typed.document.value.pointer(&format!("/outcome/{}", key.replace('~', "~0").replace('/', "~1"))) {
                     Some(serde_json::Value::Array(_)) => at.clone().item(index),
                     Some(serde_json::Value::Object(table)) if table.contains_key("value") && index == 0 => at.clone().down("value"),
-                    Some(serde_json::Value::Object(table)) => at.clone().down("first_of").item(index - usize::from(table.contains_key("value"))),
+                    Some(serde_json::Value::Object(table)) => {
+                        at.clone().down("first_of").item(index - usize::from(table.contains_key("value")))
+                    }
                     _ => at.clone(),
                 };
                 Template::compile(value, &here, &all, findings)
@@ -83,20 +100,28 @@ pub(super) fn resolve(
             .collect();
         outcome.push(SourceField { path, first_of, map: field.map.clone(), parse: field.parse, origin: origin_of(typed, &at) });
     }
-    if !decl.outcome.contains_key("id") {
-        findings.push(Finding::new(Code::MissingKey, "`outcome` lacks `id`", typed.document.place(&path(["outcome"])).key()).help("`id` is the call's id at the platform"));
+    if !decl.outcome.contains_key("id") && typed.whole(&["outcome"]) {
+        findings.push(
+            Finding::new(Code::MissingKey, "`outcome` lacks `id`", typed.document.place(&path(["outcome"])).key())
+                .help("`id` is the call's id at the platform"),
+        );
     }
-    let mut secret = |reference: &Option<String>, key: &str| {
-        reference.as_ref().and_then(|text| super::project::secret(text, settings_place.clone().down(key), findings))
+    let mut secret = |of: fn(&SourceSettingsDecl) -> &Option<String>, key: &str| {
+        let settings = settings?;
+        super::project::secret(of(settings.decl).as_ref()?, settings.place.clone().down(key), findings)
     };
-    let secret_ref = secret(&settings.secret, "secret");
-    let previous_secret = secret(&settings.previous_secret, "previous_secret");
-    if settings.secret.is_none() && !settings.allow_unsigned {
+    let secret_ref = secret(|s| &s.secret, "secret");
+    let previous_secret = secret(|s| &s.previous_secret, "previous_secret");
+    let allow_unsigned = settings.is_some_and(|s| s.decl.allow_unsigned);
+    if let Some(settings) = settings.filter(|s| s.decl.secret.is_none() && !s.decl.allow_unsigned && s.whole) {
         let (message, help) = match decl.signature {
             Some(_) => (format!("`{name}` signs its payloads, and no `secret` is given to check them"), "write `secret = \"env:NAME\"`"),
-            None => (format!("`{name}` cannot prove who sent a payload"), "write `allow_unsigned = true` if only the platform can reach this address"),
+            None => (
+                format!("`{name}` cannot prove who sent a payload"),
+                "write `allow_unsigned = true` if only the platform can reach this address",
+            ),
         };
-        findings.push(Finding::new(Code::Unsigned, message, settings_place.clone().key()).help(help));
+        findings.push(Finding::new(Code::Unsigned, message, settings.place.clone().key()).help(help));
     }
     Arc::new(Source {
         name: name.to_owned(),
@@ -104,7 +129,7 @@ pub(super) fn resolve(
         signature: decl.signature.clone(),
         secret: secret_ref,
         previous_secret,
-        allow_unsigned: settings.allow_unsigned,
+        allow_unsigned,
         events,
         lets,
         outcome,

@@ -1,17 +1,17 @@
 //! From sums to a decision, with one sentence that says why.
 
-use std::collections::BTreeMap;
-
 use aftercall_config::call::CallOutcome;
 use aftercall_config::decl::OnAmbiguous;
-use aftercall_config::project::{Object, Pipeline, Project};
+use aftercall_config::project::{Pipeline, Project};
 
-use super::{Compared, Identity, compare};
-use crate::context::{Answered, Context, Record};
+use super::because::{agreed, belongs, disagreement, join, named, question, several, values};
+use super::candidates::compared;
+use super::judge::{Judgement, ROUNDING, judge, margin, ranked};
+use super::weigh::Sum;
+use super::what_if::what_if;
+use super::{Compared, Identity, Sought};
+use crate::context::{Answered, Context};
 use crate::decision::{MatchDecision, Verdict};
-
-/// Rounding must not decide between `matched` and `ambiguous`.
-const ROUNDING: f64 = 1e-9;
 
 /// Whose record is the call's?
 ///
@@ -21,68 +21,29 @@ const ROUNDING: f64 = 1e-9;
 pub fn decide(project: &Project, pipeline: &Pipeline, call: &CallOutcome, context: &Context) -> MatchDecision {
     let rules = &pipeline.matching;
     let identity = Identity::of(&rules.values, &project.phone_region, call);
-    let object = contact_object(pipeline);
-    let mut all = compared(project, pipeline, &identity, context, object);
+    let sought = Sought::of(rules, &project.phone_region, &call.caller);
+    let mut all = compared(project, pipeline, &identity, &sought, context);
     all.sort_by(|a, b| b.scored.bits.total_cmp(&a.scored.bits).then_with(|| a.scored.id.cmp(&b.scored.id)));
     let considered: Vec<&Compared> = all.iter().filter(|one| one.considered()).collect();
-    let (verdict, because) = verdict(pipeline, &identity, context, &all, &considered);
+    let (verdict, because) = verdict(pipeline, &identity, &sought, context, &all, &considered);
+    let what_if = if context.answered.is_none() { changes(pipeline, &sought, context, &all, verdict) } else { Vec::new() };
     let contact = match verdict {
         Verdict::Matched => answered_id(context).or_else(|| considered.first().map(|best| best.scored.id.clone())),
         Verdict::Ambiguous if pipeline.on_ambiguous == OnAmbiguous::BestAndReview => considered.first().map(|best| best.scored.id.clone()),
         _ => None,
     };
-    let review = (verdict == Verdict::Ambiguous).then(|| question(call, &identity, &considered, &because));
+    let review = (verdict == Verdict::Ambiguous).then(|| question(call, &identity, &asked_about(pipeline, &considered), &because));
     MatchDecision {
         verdict,
         because,
         contact,
         candidates: all.into_iter().map(|one| one.scored).collect(),
         accept: rules.decide.accept,
-        margin: rules.decide.margin,
+        margin: margin(rules, &sought),
+        review_from: rules.decide.review,
         review,
+        what_if,
     }
-}
-
-/// The object in which callers are searched.
-pub(crate) fn contact_object(pipeline: &Pipeline) -> Option<&Object> {
-    let connector = &pipeline.connection.connector;
-    connector.objects.get(&connector.decl.find.as_ref()?.object)
-}
-
-/// The records that may be the caller's, one per id: the candidates, and the lane's own contact where the search has
-/// not caught up. Of two copies of one record the one with more fields counts.
-pub(crate) fn records<'a>(pipeline: &Pipeline, context: &'a Context) -> BTreeMap<&'a str, std::borrow::Cow<'a, Record>> {
-    use std::borrow::Cow;
-    let mut records: BTreeMap<&str, Cow<Record>> = BTreeMap::new();
-    let weight = |record: &Record| (record.fields.len(), serde_json::to_string(&record.fields).unwrap_or_default());
-    for record in &context.candidates {
-        match records.get(record.id.as_str()) {
-            Some(other) if weight(other) >= weight(record) => {}
-            _ => {
-                records.insert(&record.id, Cow::Borrowed(record));
-            }
-        }
-    }
-    if let Some(known) = context.known.get(&pipeline.connection.id) {
-        let object = pipeline.connection.connector.decl.find.as_ref().map(|find| find.object.clone()).unwrap_or_default();
-        let own = || Cow::Owned(Record { id: known.id.clone(), object, fields: known.fields.clone() });
-        records.entry(&known.id).or_insert_with(own);
-    }
-    records
-}
-
-fn compared(project: &Project, pipeline: &Pipeline, identity: &Identity, context: &Context, object: Option<&Object>) -> Vec<Compared> {
-    let known = context.known.get(&pipeline.connection.id);
-    let found = |id: &str| context.candidates.iter().any(|record| record.id == id);
-    records(pipeline, context)
-        .into_iter()
-        .map(|(id, record)| {
-            let known = known.filter(|known| known.id == id);
-            compare(&pipeline.matching, &project.phone_region, identity, object, &record, known)
-        })
-        // What the lane knows but the search did not return counts only where our own fields agree.
-        .filter(|one| found(&one.scored.id) || !one.phones.is_empty() || !one.emails.is_empty())
-        .collect()
 }
 
 fn answered_id(context: &Context) -> Option<String> {
@@ -92,7 +53,45 @@ fn answered_id(context: &Context) -> Option<String> {
     }
 }
 
-fn verdict(pipeline: &Pipeline, identity: &Identity, context: &Context, all: &[Compared], considered: &[&Compared]) -> (Verdict, String) {
+/// Those whom it is worth to name in a question.
+fn asked_about<'a>(pipeline: &Pipeline, considered: &[&'a Compared]) -> Vec<&'a Compared> {
+    let from = pipeline.matching.decide.review.unwrap_or(f64::NEG_INFINITY);
+    let mut asked: Vec<&Compared> = considered.iter().copied().filter(|one| one.scored.bits + ROUNDING >= from).take(5).collect();
+    if asked.is_empty() {
+        asked.extend(considered.first());
+    }
+    asked
+}
+
+/// Which single difference would have changed the decision.
+fn changes(pipeline: &Pipeline, sought: &Sought, context: &Context, all: &[Compared], now: Verdict) -> Vec<crate::decision::WhatIf> {
+    let rules = &pipeline.matching;
+    let sums: Vec<Sum> = all.iter().map(|one| one.sum.clone()).collect();
+    let ids: Vec<&str> = all.iter().map(|one| one.scored.id.as_str()).collect();
+    let best: Vec<usize> = (0..all.len()).filter(|at| all[*at].considered()).collect();
+    what_if(rules, sought, &sums, &ids, &best, now, |sums| {
+        let mut sums = sums.to_vec();
+        for (sum, one) in sums.iter_mut().zip(all) {
+            sum.bits += one.lane;
+        }
+        let order = ranked(&sums, |at| u64::try_from(at).unwrap_or(0));
+        match judge(rules, sought, &sums, &order, context.incomplete.is_some()) {
+            Judgement::Accept(_) => Verdict::Matched,
+            Judgement::Review(_) => Verdict::Ambiguous,
+            Judgement::New if now == Verdict::NoIdentity => Verdict::NoIdentity,
+            Judgement::New => Verdict::New,
+        }
+    })
+}
+
+fn verdict(
+    pipeline: &Pipeline,
+    identity: &Identity,
+    sought: &Sought,
+    context: &Context,
+    all: &[Compared],
+    considered: &[&Compared],
+) -> (Verdict, String) {
     let rules = &pipeline.matching.decide;
     match &context.answered {
         Some(Answered::Contact(id)) => {
@@ -102,12 +101,12 @@ fn verdict(pipeline: &Pipeline, identity: &Identity, context: &Context, all: &[C
         Some(Answered::New) => return (Verdict::New, "a person has answered that the caller has no record yet".to_owned()),
         None => {}
     }
-    if identity.is_empty() {
+    if identity.is_empty() && !sought.is_findable() && considered.is_empty() {
         return (Verdict::NoIdentity, "the call has neither a number nor an e-mail address to search by".to_owned());
     }
     let doubt = context.incomplete.as_deref().map(|why| format!("the search may be incomplete ({why})"));
     let Some(best) = considered.first() else {
-        let nobody = format!("nobody has {}", join(&values(identity), "or"));
+        let nobody = format!("nobody has {}", join(&values(identity, sought), "or"));
         return match doubt {
             Some(doubt) => (Verdict::Ambiguous, format!("{nobody}, but {doubt}")),
             None => (Verdict::New, nobody),
@@ -115,7 +114,7 @@ fn verdict(pipeline: &Pipeline, identity: &Identity, context: &Context, all: &[C
     };
     let enough = best.scored.bits + ROUNDING >= rules.accept;
     let second = considered.get(1);
-    let leads = second.is_none_or(|second| best.scored.bits - second.scored.bits + ROUNDING >= rules.margin);
+    let leads = second.is_none_or(|second| best.scored.bits - second.scored.bits + ROUNDING >= margin(&pipeline.matching, sought));
     if enough && leads {
         let rest = match (all.len(), second) {
             (1, _) | (_, None) => "no other record fits".to_owned(),
@@ -124,14 +123,16 @@ fn verdict(pipeline: &Pipeline, identity: &Identity, context: &Context, all: &[C
         let doubt = doubt.map(|doubt| format!(", though {doubt}")).unwrap_or_default();
         return (Verdict::Matched, format!("{}, and {rest}{doubt}", belongs(best)));
     }
-    if considered.len() > 1 {
-        return (Verdict::Ambiguous, several(considered, best));
+    let worth = rules.review.is_none_or(|review| best.scored.bits + ROUNDING >= review);
+    let asked = asked_about(pipeline, considered);
+    if worth && asked.len() > 1 {
+        return (Verdict::Ambiguous, several(&asked, best));
     }
-    if agreed(best).is_empty() {
-        let missing = join(&values(identity), "or");
+    if worth && agreed(best).is_empty() && best.known && !best.sum.considered() {
+        let missing = join(&values(identity, sought), "or");
         return (Verdict::Ambiguous, format!("{}, but that record does not have {missing}", belongs(best)));
     }
-    if best.scored.bits > 0.0 {
+    if worth && (best.scored.bits > 0.0 || rules.review.is_some()) {
         let against = disagreement(best).unwrap_or_else(|| "that alone is not enough".to_owned());
         return (Verdict::Ambiguous, format!("{}, but {against}", belongs(best)));
     }
@@ -143,77 +144,12 @@ fn verdict(pipeline: &Pipeline, identity: &Identity, context: &Context, all: &[C
     }
 }
 
-/// "Ann Lee (003...)".
-fn named(one: &Compared) -> String {
-    format!("{} ({})", one.scored.name, one.scored.id)
-}
-
-/// "the number +1... and the e-mail ...".
-fn agreed(one: &Compared) -> Vec<String> {
-    let phones = one.phones.iter().map(|value| format!("the number {value}"));
-    phones.chain(one.emails.iter().map(|value| format!("the e-mail {value}"))).collect()
-}
-
-fn values(identity: &Identity) -> Vec<String> {
-    let phones = identity.phones.iter().map(|phone| format!("the number {}", phone.e164));
-    phones.chain(identity.emails.iter().map(|value| format!("the e-mail {value}"))).collect()
-}
-
-fn join(parts: &[String], word: &str) -> String {
-    match parts {
-        [] => String::new(),
-        [one] => one.clone(),
-        [head @ .., last] => format!("{} {word} {last}", head.join(", ")),
-    }
-}
-
-fn belongs(one: &Compared) -> String {
-    let values = agreed(one);
-    match values.as_slice() {
-        [] => format!("an earlier call of this caller went to {}", named(one)),
-        [value] => format!("{value} belongs to {}", named(one)),
-        several => format!("{} belong to {}", join(several, "and"), named(one)),
-    }
-}
-
-fn several(considered: &[&Compared], best: &Compared) -> String {
-    let list = |all: &[&Compared]| all.iter().map(|one| named(one)).collect::<Vec<_>>().join(", ");
-    if considered.iter().all(|one| one.phones == best.phones && one.emails == best.emails) && !agreed(best).is_empty() {
-        return format!("{} records have {}: {}", considered.len(), join(&agreed(best), "and"), list(considered));
-    }
-    let parts: Vec<String> = considered.iter().map(|one| belongs(one)).collect();
-    join(&parts, "and")
-}
-
-fn disagreement(one: &Compared) -> Option<String> {
-    let line = one.scored.evidence.iter().find(|line| line.level == "differ")?;
-    let what = if line.on == "phone" { "number" } else { "e-mail" };
-    Some(format!("the record's {what} is {}, not {}", line.record.as_deref()?, line.caller.as_deref()?))
-}
-
-fn question(call: &CallOutcome, identity: &Identity, considered: &[&Compared], because: &str) -> String {
-    let name = call.caller.name.clone().or_else(|| call.caller.first_name.clone());
-    let caller: Vec<String> =
-        name.into_iter().chain(identity.phones.iter().map(|p| p.e164.clone())).chain(identity.emails.clone()).collect();
-    let caller = caller.join(", ");
-    if considered.is_empty() {
-        return format!("Does the caller ({caller}) have a record already? {}.", capitalised(because));
-    }
-    let names: Vec<String> = considered.iter().map(|one| named(one)).chain(["somebody new".to_owned()]).collect();
-    format!("Is the caller ({caller}) {}? {}.", join(&names, "or"), capitalised(because))
-}
-
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + chars.as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::context::KnownContact;
+    use crate::context::{KnownContact, Record};
     use crate::testing::{call, context, front_desk, person, project, with};
 
     const NUMBER: &str = "+13125550142";

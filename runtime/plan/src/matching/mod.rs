@@ -1,12 +1,25 @@
 //! Who called? Which reads answer that, how a record compares with the caller, and what follows from it.
 
+mod because;
+mod candidates;
 mod compare;
 mod decide;
+mod evidence;
 mod identity;
+mod judge;
+mod names;
+mod person;
 mod retrieve;
+mod rounds;
+mod weigh;
+mod what_if;
 
+pub(crate) use candidates::record;
 pub use compare::{Compared, compare};
 pub use decide::decide;
-pub(crate) use decide::records;
 pub use identity::Identity;
+pub use judge::{Judgement, judge, ranked};
+pub use person::{Fields, Person, Sought, generic_number};
 pub use retrieve::{Query, retrieve};
+pub use rounds::{Asked, Search, next_round};
+pub use weigh::{Hit, Sum, weigh};

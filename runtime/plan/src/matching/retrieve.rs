@@ -3,7 +3,7 @@
 use aftercall_config::call::CallOutcome;
 use aftercall_config::project::{Pipeline, Project};
 
-use super::Identity;
+use super::{Identity, Sought};
 use crate::normalise::phone_spellings;
 
 /// What a search is asked with, in the words of the connector's `[find]` templates.
@@ -23,11 +23,18 @@ pub struct Query {
 ///
 /// Values that the pipeline's rules call generic or withheld are left out: they would find everybody and nobody.
 pub fn retrieve(project: &Project, pipeline: &Pipeline, call: &CallOutcome) -> Option<Query> {
-    let identity = Identity::of(&pipeline.matching.values, &project.phone_region, call);
-    if identity.is_empty() {
+    let rules = &pipeline.matching;
+    let identity = Identity::of(&rules.values, &project.phone_region, call);
+    let mut emails = identity.emails;
+    if emails.is_empty() {
+        // An address that was spoken and not written down as one: every reading of it.
+        let sought = Sought::of(rules, &project.phone_region, &call.caller);
+        emails.extend(sought.emails);
+    }
+    if identity.phones.is_empty() && emails.is_empty() {
         return None;
     }
-    let mut query = Query { emails: identity.emails, ..Query::default() };
+    let mut query = Query { emails, ..Query::default() };
     for phone in &identity.phones {
         for spelling in phone_spellings(phone) {
             if !query.spellings.contains(&spelling) {

@@ -2,13 +2,25 @@
 //!
 //! Not for judging: whether two values belong to one person is for `matching`.
 
+mod alike;
+mod company;
+mod digits;
 mod email;
 mod name;
+mod person;
 mod phone;
+mod speech;
+mod spoken_email;
 
+pub use alike::{alike, edits, spoken};
+pub use company::{Company, company, overlap};
+pub use digits::{Digits, field_numbers, network_number, said_numbers};
 pub use email::email;
 pub use name::name;
+pub use person::{PersonName, record_name, said_name};
 pub use phone::{Phone, phone, phone_spellings, withheld};
+pub use speech::{refused, trimmed};
+pub use spoken_email::email_readings;
 
 /// Whether `text` fits `pattern`, in which `*` at either end stands for anything. Case does not matter.
 pub fn wildcard(pattern: &str, text: &str) -> bool {

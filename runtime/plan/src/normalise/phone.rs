@@ -149,7 +149,9 @@ pub fn phone_spellings(phone: &Phone) -> Vec<String> {
             format!("+1 {area}-{exchange}-{line}"),
             format!("+1 ({area}) {exchange}-{line}"),
             format!("+1-{area}-{exchange}-{line}"),
+            format!("+1 {area} {exchange}-{line}"),
             format!("+1 {area} {exchange} {line}"),
+            format!("{area} {exchange}-{line}"),
         ]);
     } else if let Ok(number) = PHONE_NUMBER_UTIL.parse(&phone.e164, None) {
         let national = number.format_as(PhoneNumberFormat::National).into_owned();
@@ -174,7 +176,7 @@ pub fn phone_spellings(phone: &Phone) -> Vec<String> {
             seen.push(spelling);
         }
     }
-    seen.truncate(14);
+    seen.truncate(16);
     seen
 }
 

@@ -77,7 +77,7 @@ pub(super) fn settle<'a>(pipeline: &Pipeline, context: &'a Context, decision: &M
 
 /// The record of that id: as it was read, else what we know to have written.
 fn record<'a>(pipeline: &Pipeline, context: &'a Context, id: &str) -> Cow<'a, Record> {
-    if let Some(record) = matching::records(pipeline, context).remove(id) {
+    if let Some(record) = matching::record(pipeline, context, id) {
         return record;
     }
     let object = pipeline.connection.connector.decl.find.as_ref().map(|find| find.object.as_str()).unwrap_or_default();

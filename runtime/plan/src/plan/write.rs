@@ -393,6 +393,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_new_stays_new_for_its_own_call() {
+        let said = "LastOutcome = \"{{choose contact.is_new 'first call' 'called again'}}\"";
+        let project = with(&[("mappings/crm/contact.toml", "LastOutcome = \"{{outcome}}\"", said)]);
+        let read = context(vec![]);
+        let first = planned(&project, &call(), &read);
+        assert_eq!(field(write(&first, "contact"), "LastOutcome").after, Some(json!("first call")));
+        let again = planned(&project, &call(), &apply(&project, &call(), &first, &read));
+        assert_eq!(op(write(&again, "contact")), "nothing new-contact: everything is there already");
+    }
+
+    #[test]
+    fn nothing_is_said_about_what_is_not_done() {
+        let cut = "summary = { value = \"{{default appointment.service 'Appointment'}}, {{caller.name}}\", max_chars = 10 }";
+        let plain = "summary = \"{{default appointment.service 'Appointment'}}, {{caller.name}}\"";
+        let project = with(&[("mappings/cal/event.toml", plain, cut)]);
+        let about = |read: &Context| {
+            let plan = planned(&project, &call(), read);
+            plan.notes.iter().filter(|note| note.write.as_deref() == Some("appointment")).map(|note| note.text.clone()).collect::<Vec<_>>()
+        };
+        let mut read = context(vec![]);
+        assert_eq!(about(&read), ["`summary` is cut to 10 characters"]);
+        let at = |text: &str| text.parse().unwrap_or_default();
+        let busy = Busy { id: "x".to_owned(), start: at("2026-11-30T14:00:00Z"), end: at("2026-11-30T16:00:00Z"), title: None };
+        read.bookings.insert("appointment".to_owned(), vec![busy]);
+        assert_eq!(about(&read), Vec::<String>::new());
+    }
+
+    #[test]
     fn what_a_later_revision_does_not_touch() {
         let read = context(vec![]);
         let first = planned(project(), &call(), &read);

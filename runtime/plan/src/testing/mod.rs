@@ -8,7 +8,9 @@ use std::sync::LazyLock;
 use aftercall_config::call::{Appointment, CallOutcome, Caller, FollowUp};
 use aftercall_config::project::{Pipeline, Project};
 use aftercall_config::resolve;
+use aftercall_config::rules::MatchRules;
 use aftercall_config::source::Files;
+use aftercall_config::tables::Tables;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -33,11 +35,51 @@ const FILES: &[(&str, &str)] = &[
     ("pipelines/front-desk.toml", include_str!("project/front-desk.toml")),
 ];
 
+/// The match rules that ship, with their tables.
+const SHIPPED: &[(&str, &str)] = &[
+    ("mappings/match/person.toml", include_str!("../../../../mappings/match/person.toml")),
+    ("mappings/match/tables/countries.toml", include_str!("../../../../mappings/match/tables/countries.toml")),
+    ("mappings/match/tables/endings.toml", include_str!("../../../../mappings/match/tables/endings.toml")),
+    ("mappings/match/tables/fillers.toml", include_str!("../../../../mappings/match/tables/fillers.toml")),
+    ("mappings/match/tables/free-mail.toml", include_str!("../../../../mappings/match/tables/free-mail.toml")),
+    ("mappings/match/tables/given-names.toml", include_str!("../../../../mappings/match/tables/given-names.toml")),
+    ("mappings/match/tables/households.toml", include_str!("../../../../mappings/match/tables/households.toml")),
+    ("mappings/match/tables/legal-forms.toml", include_str!("../../../../mappings/match/tables/legal-forms.toml")),
+    ("mappings/match/tables/nicknames.toml", include_str!("../../../../mappings/match/tables/nicknames.toml")),
+    ("mappings/match/tables/nobody.toml", include_str!("../../../../mappings/match/tables/nobody.toml")),
+    ("mappings/match/tables/particles.toml", include_str!("../../../../mappings/match/tables/particles.toml")),
+    ("mappings/match/tables/refusals.toml", include_str!("../../../../mappings/match/tables/refusals.toml")),
+    ("mappings/match/tables/signs.toml", include_str!("../../../../mappings/match/tables/signs.toml")),
+    ("mappings/match/tables/sounds.toml", include_str!("../../../../mappings/match/tables/sounds.toml")),
+    ("mappings/match/tables/spoken.toml", include_str!("../../../../mappings/match/tables/spoken.toml")),
+    ("mappings/match/tables/suffixes.toml", include_str!("../../../../mappings/match/tables/suffixes.toml")),
+    ("mappings/match/tables/titles.toml", include_str!("../../../../mappings/match/tables/titles.toml")),
+    ("mappings/match/tables/trades.toml", include_str!("../../../../mappings/match/tables/trades.toml")),
+    ("mappings/match/tables/transliterations.toml", include_str!("../../../../mappings/match/tables/transliterations.toml")),
+];
+
 /// Tuesday, 10:00 in Chicago.
 pub(crate) const NOW: &str = "2026-11-24T16:00:00Z";
 
 pub(crate) fn now() -> Timestamp {
     NOW.parse().expect("a time")
+}
+
+/// The tables and rules that ship.
+pub(crate) fn person_rules() -> &'static MatchRules {
+    static RULES: LazyLock<MatchRules> = LazyLock::new(|| {
+        let mut files = Files::new();
+        for (path, text) in SHIPPED {
+            files.insert(*path, *text);
+        }
+        MatchRules::load("mappings/match/person.toml", &files).unwrap_or_else(|complaint| panic!("{complaint}"))
+    });
+    &RULES
+}
+
+/// The tables that ship.
+pub(crate) fn tables() -> &'static Tables {
+    &person_rules().tables
 }
 
 /// The fixture as it is.

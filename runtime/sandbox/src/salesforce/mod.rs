@@ -184,7 +184,9 @@ impl Vendor for Salesforce {
 
     fn refuse(&self, refusal: Refusal) -> Response {
         let error = match refusal {
-            Refusal::RateLimited => ApiError::new(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded."),
+            Refusal::RateLimited => {
+                ApiError::new(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded.")
+            }
             Refusal::ServerError => ApiError::new(
                 500,
                 "UNKNOWN_EXCEPTION",

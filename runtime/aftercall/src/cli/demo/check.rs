@@ -42,7 +42,13 @@ fn text<'a>(row: &'a Value, field: &str) -> &'a str {
 
 /// Numbers of a record by their last ten digits.
 fn digits(value: &str) -> Option<String> {
-    let digits: String = value.split(['x', '(']).find(|part| part.chars().filter(char::is_ascii_digit).count() >= 10).unwrap_or(value).chars().filter(char::is_ascii_digit).collect();
+    let digits: String = value
+        .split(['x', '('])
+        .find(|part| part.chars().filter(char::is_ascii_digit).count() >= 10)
+        .unwrap_or(value)
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
     (digits.len() >= 10).then(|| digits[digits.len() - 10..].to_owned())
 }
 
@@ -52,18 +58,26 @@ fn shared(contacts: &[Value], phones: &[&str], email: &str) -> Vec<String> {
     for contact in contacts {
         let id = text(contact, "Id").to_owned() + text(contact, "id");
         let fields = contact.get("properties").unwrap_or(contact);
-        let keys = phones.iter().filter_map(|p| digits(text(fields, p))).chain(Some(text(fields, email).to_lowercase()).filter(|e| !e.is_empty()));
+        let keys =
+            phones.iter().filter_map(|p| digits(text(fields, p))).chain(Some(text(fields, email).to_lowercase()).filter(|e| !e.is_empty()));
         for key in keys {
             seen.entry(key).or_default().insert(id.clone());
         }
     }
-    seen.into_iter().filter(|(_, ids)| ids.len() > 1).map(|(key, ids)| format!("{key} in {}", ids.into_iter().collect::<Vec<_>>().join(", "))).collect()
+    seen.into_iter()
+        .filter(|(_, ids)| ids.len() > 1)
+        .map(|(key, ids)| format!("{key} in {}", ids.into_iter().collect::<Vec<_>>().join(", ")))
+        .collect()
 }
 
 async fn statuses(journal: &DynJournal, checks: &mut Checks, calls: usize) -> anyhow::Result<()> {
     let all = journal.calls(CallFilter { limit: 1000, ..CallFilter::default() }).await?;
     let other: Vec<String> = all.iter().filter(|c| c.status != CallStatus::Landed).map(|c| format!("{} is {}", c.id, c.status)).collect();
-    checks.that(other.is_empty() && all.len() == calls, &format!("all {calls} calls landed"), &format!("{} calls; {}", all.len(), other.join(", ")));
+    checks.that(
+        other.is_empty() && all.len() == calls,
+        &format!("all {calls} calls landed"),
+        &format!("{} calls; {}", all.len(), other.join(", ")),
+    );
     Ok(())
 }
 
@@ -94,7 +108,11 @@ pub(super) async fn front_desk(world: &World, service: &Service, payloads: &[Pay
     let escalation = tasks.iter().filter(|t| text(t, "TaskSubtype") != "Call" && text(t, "Priority") == "High").collect::<Vec<_>>();
     let manager = "005Sb0000000003IAA";
     let owned = escalation.iter().all(|t| text(t, "OwnerId") == manager && !text(t, "ActivityDate").is_empty());
-    checks.that(escalation.len() == 1 && owned, "the escalation is one task, of high priority, with the office manager, and has a due date", &format!("{} such tasks", escalation.len()));
+    checks.that(
+        escalation.len() == 1 && owned,
+        "the escalation is one task, of high priority, with the office manager, and has a due date",
+        &format!("{} such tasks", escalation.len()),
+    );
     let withheld = calls.iter().find(|c| c.caller.phone.is_none() && c.caller.email.is_some());
     let entry = withheld.and_then(|c| log.iter().find(|t| text(t, "CallObject") == c.id));
     let who = entry.and_then(|t| contacts.iter().find(|c| text(c, "Id") == text(t, "WhoId"))).map(|c| text(c, "Email").to_lowercase());
@@ -126,7 +144,8 @@ pub(super) async fn hubspot_desk(world: &World, service: &Service, payloads: &[P
     let twice = shared(&contacts, &["phone", "mobilephone"], "email");
     checks.that(twice.is_empty(), "no number and no address stands in two contacts", &twice.join("; "));
     checks.count(calls.len(), rows(&records, "calls").len(), "call log entries");
-    let follow_ups = calls.iter().filter(|c| c.follow_up.is_some() || matches!(c.outcome.as_deref(), Some("complaint" | "escalated"))).count();
+    let follow_ups =
+        calls.iter().filter(|c| c.follow_up.is_some() || matches!(c.outcome.as_deref(), Some("complaint" | "escalated"))).count();
     checks.count(follow_ups, rows(&records, "tasks").len(), "tasks, one for each follow-up");
     appointments(world, &mut checks, &calls);
     Ok(checks.failed)

@@ -151,7 +151,8 @@ async fn dry_run(service: &Service, payloads: &[Payload], all: bool) -> anyhow::
     for (index, payload) in payloads.iter().enumerate() {
         let call: CallOutcome = payload.outcome(service)?;
         let Some(pipeline) = pipeline_for(&service.project, &call) else { continue };
-        let planned: (Context, Plan) = plan_call(&reader, &memory, &service.project, pipeline, &call, Before::default(), Timestamp::now()).await?;
+        let planned: (Context, Plan) =
+            plan_call(&reader, &memory, &service.project, pipeline, &call, Before::default(), Timestamp::now()).await?;
         let counts = requests(&service.project, &planned.1);
         if all || index < SHOWN {
             data(&format!("{}\n", view::plan::text(&planned.1, &call, &counts, false)));

@@ -162,12 +162,20 @@ fn as_hubspot(records: &Value) -> Value {
         .iter()
         .filter_map(|role| Some((role["OpportunityId"].as_str()?.to_owned(), role["ContactId"].clone())))
         .collect();
-    let id = |value: &Value| -> String { value.as_str().unwrap_or_default().chars().filter(char::is_ascii_digit).collect::<String>().trim_start_matches('0').to_owned() };
+    let id = |value: &Value| -> String {
+        value.as_str().unwrap_or_default().chars().filter(char::is_ascii_digit).collect::<String>().trim_start_matches('0').to_owned()
+    };
     let contacts: Vec<Value> = rows("Contact")
         .iter()
         .map(|c| {
             let mut properties = Map::new();
-            for (ours, theirs) in [("FirstName", "firstname"), ("LastName", "lastname"), ("Phone", "phone"), ("MobilePhone", "mobilephone"), ("Email", "email")] {
+            for (ours, theirs) in [
+                ("FirstName", "firstname"),
+                ("LastName", "lastname"),
+                ("Phone", "phone"),
+                ("MobilePhone", "mobilephone"),
+                ("Email", "email"),
+            ] {
                 if let Some(value) = c[ours].as_str() {
                     properties.insert(theirs.to_owned(), json!(value));
                 }

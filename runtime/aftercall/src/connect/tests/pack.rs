@@ -182,6 +182,18 @@ async fn a_single_write_needs_no_pack() {
 }
 
 #[tokio::test]
+async fn what_reads_like_a_reference_goes_by_itself() {
+    let fake = Fake::new(packs(fine));
+    let batch = vec![
+        create("contact", "contact", "k", &[("name", json!("<<contact.id>>"))]),
+        linked(create("deal", "deal", "m", &[]), "contact", of("contact")),
+    ];
+    let sent = send(&fake, batch).await;
+    assert_eq!(outcome(&sent), ["contact = id-alone", "deal = id-alone"]);
+    assert!(fake.log().iter().all(|request| request != "POST /pack"), "{:?}", fake.log());
+}
+
+#[tokio::test]
 async fn duplicates_inside_a_pack_are_looked_at() {
     let fake = Fake::new(packs(|part| match (part["verb"].as_str(), part["at"].as_str()) {
         (Some("GET"), Some("/Deals/7?want=key")) => Some((200, json!({"key": "ours"}))),

@@ -1,0 +1,322 @@
+//! Bits of evidence: how each record compares with the caller, line by line, and the sum.
+//!
+//! Pure, and independent of the order of the records. Not for deciding: that is `judge`.
+
+use aftercall_config::decl::{CompareOn, TableKind};
+use aftercall_config::rules::{Adjustment, Comparison, Is, Level, MatchRules, Reference};
+use aftercall_config::tables::Tables;
+
+use super::names;
+use super::person::{Person, Sought};
+use crate::normalise::{Digits, edits, overlap, spoken};
+
+/// One comparison of one record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    /// What was compared.
+    pub on: CompareOn,
+    /// How the two compare, by the level that the rules name.
+    pub is: Is,
+    /// What that adds or takes.
+    pub bits: f64,
+    /// What is taken because several records have the value.
+    pub shared: f64,
+    /// What is taken because another record has exactly the name.
+    pub rival: f64,
+    /// Which value of the record it was: of numbers and addresses.
+    pub value: Option<usize>,
+}
+
+/// One record's sum.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sum {
+    /// Comparisons in the order of the rules.
+    pub hits: Vec<Hit>,
+    /// Corrections that apply: index in the rules, and what they add or take.
+    pub adjusted: Vec<(usize, f64)>,
+    /// What a cap on a name alone takes.
+    pub capped: f64,
+    /// All together.
+    pub bits: f64,
+}
+
+impl Sum {
+    /// The comparison of something.
+    pub fn on(&self, on: CompareOn) -> Option<&Hit> {
+        self.hits.iter().find(|hit| hit.on == on)
+    }
+
+    /// Whether something speaks for the record.
+    pub fn agrees(&self, on: CompareOn) -> bool {
+        self.on(on).is_some_and(|hit| hit.bits > 0.0)
+    }
+
+    /// Whether a number or an address of the caller agrees.
+    pub fn reached(&self) -> bool {
+        [CompareOn::Phone, CompareOn::Number, CompareOn::Callback, CompareOn::Email].into_iter().any(|on| self.agrees(on))
+    }
+
+    /// Whether anything at all speaks for the record.
+    pub fn considered(&self) -> bool {
+        self.hits.iter().any(|hit| hit.bits > 0.0)
+    }
+}
+
+/// What can tell a person from a stranger beside the name.
+const BESIDE_NAMES: [CompareOn; 5] = [CompareOn::Phone, CompareOn::Number, CompareOn::Callback, CompareOn::Email, CompareOn::Account];
+
+/// Compares every record with the caller.
+pub fn weigh(rules: &MatchRules, sought: &Sought, people: &[&Person]) -> Vec<Sum> {
+    let mut sums: Vec<Sum> = people.iter().map(|person| Sum { hits: hits(rules, sought, person), ..Sum::default() }).collect();
+    for (at, comparison) in rules.compare.iter().enumerate() {
+        share(comparison, at, &mut sums);
+        if let Some(loss) = comparison.exclusive_equal {
+            exclude(rules, comparison, loss, at, sought, people, &mut sums);
+        }
+    }
+    for sum in &mut sums {
+        total(rules, sum);
+    }
+    sums
+}
+
+/// Adds up the comparisons, with the corrections and the cap that apply to them.
+pub(super) fn total(rules: &MatchRules, sum: &mut Sum) {
+    let mut bits: f64 = sum.hits.iter().map(|hit| hit.bits + hit.shared + hit.rival).sum();
+    sum.adjusted.clear();
+    sum.capped = 0.0;
+    for (index, adjustment) in rules.adjust.iter().enumerate() {
+        if !holds(adjustment, &sum.hits) {
+            continue;
+        }
+        let mut change = adjustment.bits;
+        if let Some(cap) = adjustment.cap {
+            change += (cap - bits - change).min(0.0);
+        }
+        if change != 0.0 {
+            sum.adjusted.push((index, change));
+            bits += change;
+        }
+    }
+    let names = [CompareOn::FirstName, CompareOn::LastName];
+    if let Some(cap) = rules.decide.name_only_cap
+        && bits > cap
+        && !BESIDE_NAMES.into_iter().any(|on| sum.agrees(on))
+        && names.into_iter().any(|on| sum.agrees(on))
+    {
+        sum.capped = cap - bits;
+        bits = cap;
+    }
+    sum.bits = bits;
+}
+
+/// Takes what sharing takes: the more records have the caller's value, the less it tells them apart from a stranger.
+fn share(comparison: &Comparison, at: usize, sums: &mut [Sum]) {
+    for level in comparison.levels.iter().filter(|level| level.share_cap.is_some()) {
+        let holders = sums.iter().filter(|sum| sum.hits[at].is == level.is).count();
+        #[expect(clippy::cast_precision_loss, reason = "a handful of records")]
+        let loss = (holders.max(1) as f64).log2().min(level.share_cap.unwrap_or(0.0)).min(level.bits.max(0.0));
+        for sum in sums.iter_mut().filter(|sum| sum.hits[at].is == level.is) {
+            sum.hits[at].shared = -loss;
+        }
+    }
+}
+
+/// Where another record has exactly the name that was said, and a number, address or company of the caller besides, those that merely
+/// resemble it lose. A short form says nothing against anybody whom it fits.
+fn exclude(rules: &MatchRules, comparison: &Comparison, loss: f64, at: usize, sought: &Sought, people: &[&Person], sums: &mut [Sum]) {
+    let Some(said) = &sought.name else { return };
+    let rival = sums.iter().any(|sum| sum.hits[at].is == Is::Equal && BESIDE_NAMES.into_iter().any(|on| sum.agrees(on)));
+    if !rival {
+        return;
+    }
+    for (sum, person) in sums.iter_mut().zip(people) {
+        let full = |words: &[Box<str>]| {
+            words.first().is_none_or(|word| {
+                let entries = rules.tables.entries(TableKind::Nicknames, word);
+                entries.is_empty() || entries.iter().any(|entry| entry.head)
+            })
+        };
+        let loses = match sum.hits[at].is {
+            Is::Similar | Is::Lookalike => true,
+            Is::Nickname => comparison.on == CompareOn::FirstName && full(&said.first) && full(&person.name.first),
+            _ => false,
+        };
+        if loses {
+            sum.hits[at].rival = loss;
+        }
+    }
+}
+
+fn holds(adjustment: &Adjustment, hits: &[Hit]) -> bool {
+    let one = |reference: &Reference| {
+        hits.iter().any(|hit| {
+            hit.on == reference.on
+                && match reference.level {
+                    None => hit.bits > 0.0,
+                    Some(level) => hit.is == level,
+                }
+        })
+    };
+    adjustment.all.iter().all(one) && (adjustment.any.is_empty() || adjustment.any.iter().any(one)) && !adjustment.none.iter().any(one)
+}
+
+/// The level that counts: the one that holds, or the next weaker that the rules name.
+pub(super) fn level(comparison: &Comparison, is: Is) -> Option<&Level> {
+    match is {
+        Is::Edit(edits) => {
+            let fits = comparison.levels.iter().filter(|level| matches!(level.is, Is::Edit(most) if edits <= most));
+            let best = fits.min_by_key(|level| if let Is::Edit(most) = level.is { most } else { u8::MAX });
+            best.or_else(|| level(comparison, Is::Domain))
+        }
+        Is::Overlap(part) => {
+            let fits = comparison.levels.iter().filter(|level| matches!(level.is, Is::Overlap(least) if part + 1e-9 >= least));
+            let least = |level: &Level| if let Is::Overlap(least) = level.is { least } else { 0.0 };
+            fits.max_by(|a, b| least(a).total_cmp(&least(b))).or_else(|| level(comparison, Is::Differ))
+        }
+        _ => match comparison.levels.iter().find(|level| level.is == is) {
+            Some(found) => Some(found),
+            None => level(comparison, is.weaker()?),
+        },
+    }
+}
+
+pub(super) fn hit(comparison: &Comparison, is: Is, value: Option<usize>) -> Hit {
+    let found = level(comparison, is);
+    Hit {
+        on: comparison.on,
+        is: found.map_or(is, |level| level.is),
+        bits: found.map_or(0.0, |level| level.bits),
+        shared: 0.0,
+        rival: 0.0,
+        value,
+    }
+}
+
+fn hits(rules: &MatchRules, sought: &Sought, person: &Person) -> Vec<Hit> {
+    let names = names::compare(rules, sought, person);
+    rules
+        .compare
+        .iter()
+        .map(|comparison| match comparison.on {
+            CompareOn::Phone => {
+                let own: Vec<Digits> = sought.number.into_iter().chain(sought.callback.iter().copied()).collect();
+                number(comparison, &own, &person.numbers, false)
+            }
+            CompareOn::Number => number(comparison, sought.number.as_slice(), &person.numbers, false),
+            CompareOn::Callback => number(comparison, &sought.callback, &person.numbers, true),
+            CompareOn::Email => email(comparison, &rules.tables, sought, person),
+            CompareOn::FirstName => hit(comparison, names.first, None),
+            CompareOn::LastName => hit(comparison, names.last, None),
+            CompareOn::NameOrder => hit(comparison, if names.swapped { Is::Swapped } else { Is::Missing }, None),
+            CompareOn::Suffix => hit(comparison, names.suffix, None),
+            CompareOn::Account => account(comparison, sought, person),
+            CompareOn::CallerIdName => hit(comparison, names.shown, None),
+        })
+        .collect()
+}
+
+fn number(comparison: &Comparison, own: &[Digits], theirs: &[Digits], said: bool) -> Hit {
+    if own.is_empty() || theirs.is_empty() {
+        return hit(comparison, Is::Missing, None);
+    }
+    let mut best = (Is::Differ, 0);
+    for one in own {
+        for (at, other) in theirs.iter().enumerate() {
+            let equal = one.value == other.value || (said || !one.whole || !other.whole) && one.tail(9) == other.tail(9);
+            if equal {
+                return hit(comparison, Is::Equal, Some(at));
+            }
+            if best.0 != Is::Near && near(*one, *other) {
+                best = (Is::Near, at);
+            } else if best.0 == Is::Differ && one.tail(7) == other.tail(7) {
+                best = (Is::Last7, at);
+            }
+        }
+    }
+    hit(comparison, best.0, Some(best.1))
+}
+
+/// One slip of a finger: neighbours swapped, a digit too many or too few, or one wrong digit that is none of the last two, which tell the
+/// lines of one house apart.
+fn near(a: Digits, b: Digits) -> bool {
+    let (one, other) = (a.value.to_string(), b.value.to_string());
+    let (x, y) = (one.as_bytes(), other.as_bytes());
+    if x.len() < 9 || y.len() < 9 || x.len().abs_diff(y.len()) > 1 || edits(&one, &other, 1) != Some(1) {
+        return false;
+    }
+    let from = x.iter().zip(y).position(|(a, b)| a != b).unwrap_or(0);
+    let changed = x.iter().zip(y).filter(|(a, b)| a != b).count();
+    x.len() != y.len() || changed == 2 || from + 2 < x.len()
+}
+
+fn email(comparison: &Comparison, tables: &Tables, sought: &Sought, person: &Person) -> Hit {
+    if sought.emails.is_empty() || person.emails.is_empty() {
+        return hit(comparison, Is::Missing, None);
+    }
+    if let Some(at) = person.emails.iter().position(|email| sought.emails.iter().any(|own| **own == **email)) {
+        return hit(comparison, Is::Equal, Some(at));
+    }
+    let mut best: (u8, usize) = (u8::MAX, 0);
+    for (at, theirs) in person.emails.iter().enumerate() {
+        let Some((local, host)) = theirs.split_once('@') else { continue };
+        for own in &sought.emails {
+            let Some((own_local, own_host)) = own.split_once('@') else { continue };
+            let far = if host == own_host {
+                local_edits(own_local, local).unwrap_or(if tables.has(TableKind::FreeMail, host) { u8::MAX } else { 9 })
+            } else {
+                // A host that was misheard counts where all before it is right, or almost.
+                let long = host.len().min(own_host.len()) >= 8 && local.len() >= 4;
+                match (edits(own_host, host, 2).filter(|_| long), local_edits(own_local, local)) {
+                    (Some(hosts), Some(locals)) if hosts + usize::from(locals) <= 3 => u8::try_from(hosts).unwrap_or(3) + locals,
+                    _ => u8::MAX,
+                }
+            };
+            if far < best.0 {
+                best = (far, at);
+            }
+        }
+    }
+    match best.0 {
+        u8::MAX => hit(comparison, Is::Differ, Some(0)),
+        9 => hit(comparison, Is::Domain, Some(best.1)),
+        far => hit(comparison, Is::Edit(far.max(1)), Some(best.1)),
+    }
+}
+
+/// How far two local parts are apart, where one may be the other misheard.
+fn local_edits(a: &str, b: &str) -> Option<u8> {
+    if a == b {
+        return Some(0);
+    }
+    let most = match a.len().min(b.len()) {
+        0..=3 => 0,
+        4..=5 => 1,
+        6..=8 => 2,
+        _ => 3,
+    };
+    if let Some(edits) = edits(a, b, most) {
+        return u8::try_from(edits).ok();
+    }
+    // Digits are heard well; letters are heard by their sound.
+    let parts =
+        |text: &str| -> (String, String) { text.chars().filter(|c| c.is_ascii_alphanumeric()).partition(char::is_ascii_alphabetic) };
+    let ((letters, digits), (other, theirs)) = (parts(a), parts(b));
+    let alike = digits == theirs && letters.len().min(other.len()) >= 5 && spoken(&letters, true) == spoken(&other, true);
+    (alike && edits(&letters, &other, 4).is_some()).then_some(2)
+}
+
+fn account(comparison: &Comparison, sought: &Sought, person: &Person) -> Hit {
+    let Some(own) = &sought.company else { return hit(comparison, Is::Missing, None) };
+    if let Some(theirs) = &person.company {
+        return hit(comparison, Is::Overlap(overlap(own, theirs)), None);
+    }
+    // Without an account, the host of a company's address names it.
+    let named = |email: &str| {
+        let label = email.rsplit_once('@').and_then(|(_, host)| host.split('.').next()).unwrap_or_default().replace('-', "");
+        let joined = sought.company_joined.as_str();
+        label.len() >= 6 && joined.len() >= 6 && (label == joined || joined.starts_with(&label) || label.starts_with(joined))
+    };
+    let is = if person.emails.iter().any(|email| named(email)) { Is::Overlap(0.9) } else { Is::Missing };
+    hit(comparison, is, None)
+}
