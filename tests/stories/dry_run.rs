@@ -3,7 +3,7 @@
 use aftercall_sandbox::{FaultKind, FaultSpec, Sandbox};
 use serde_json::{Value, json};
 
-use crate::support::{Desk, aftercall, call, only, redacted, rows, slot, snapshot, text};
+use crate::support::{Desk, aftercall, call, only, redacted, repository, rows, slot, snapshot, text};
 
 fn booked() -> Value {
     let said = json!({
@@ -93,18 +93,28 @@ fn requests_are_counted_right_in_hubspot() {
     let asked = since(&desk.crm, from);
     let searches: Vec<&String> = asked.iter().filter(|r| r.ends_with("/search")).collect();
     assert_eq!((searches.len(), asked.len() - searches.len()), (3, 4), "{asked:#?}");
-    // And five with an opportunity that moves.
-    let moved = crate::support::call(
-        "c-2",
-        json!({"outcome": "booked", "caller": {"phone": "+15125550142"}, "captured": {"language": "fr"},
-        "follow_up": {"reason": "Send the forms"}, "appointment": slot(9)}),
-    );
-    let plan = desk.plan(std::slice::from_ref(&moved));
-    let (reads, writes) = counted(&plan, "crm");
-    let from = desk.crm.requests().len();
-    desk.sync(&[moved]).exits(0);
-    assert_eq!((reads + writes) as usize, since(&desk.crm, from).len(), "{:#?}", since(&desk.crm, from));
-    assert_eq!(reads, 3);
+}
+
+/// Story: everything at once, with the pipeline that ships: three reads and five writes in HubSpot, and a booking beside them.
+#[test]
+fn the_whole_of_a_call_in_hubspot() {
+    let desk = Desk::hubspot();
+    let shipped = std::fs::read_to_string(repository().join("pipelines/front-desk-hubspot.toml")).expect("the pipeline that ships");
+    desk.write("pipelines/front-desk.toml", &shipped.replace("connection = \"hub\"", "connection = \"crm\""));
+    let said = |id: &str, more: Value| {
+        call(id, json!({"outcome": "booked", "tags": ["hubspot"], "follow_up": {"reason": "Send the forms"}, "caller": more}))
+    };
+    desk.sync(&[said("c-0", json!({"phone": "+15125550143"}))]).exits(0);
+    let mut whole = said("c-1", json!({"phone": "+15125550142", "name": "Nora Whitfield", "email": "nora@example.org"}));
+    whole["appointment"] = Value::Object(slot(9));
+    let plan = desk.plan(std::slice::from_ref(&whole));
+    assert_eq!((counted(&plan, "crm"), counted(&plan, "calendar")), ((3, 5), (2, 1)), "contact, call, deal, task and meeting");
+    let (crm, calendar) = (desk.crm.requests().len(), desk.calendar.requests().len());
+    desk.sync(&[whole]).exits(0);
+    let asked = since(&desk.crm, crm);
+    let searches = asked.iter().filter(|r| r.ends_with("/search")).count();
+    assert_eq!((searches, asked.len() - searches), (3, 5), "{asked:#?}");
+    assert_eq!(since(&desk.calendar, calendar).len(), 3);
 }
 
 /// Story: what was planned was done: planning the same call again finds nothing to do.

@@ -104,11 +104,12 @@ fn a_missing_key_field_is_named() {
 #[test]
 fn a_duplicate_rule_knows_better() {
     let desk = Desk::salesforce();
+    let hank = json!({"Id": "0035e0000000009AAA", "FirstName": "Hank", "LastName": "Holt", "MobilePhone": "home: 512/555/0177"});
+    desk.crm.load(&json!({"Contact": [hank]})).expect("a record");
     desk.crm.configure(&json!({"duplicate_rule": "block"})).expect("a setting");
-    let caller = json!({"caller": {"phone": "+15125550188", "name": "Grace Okonkwo"}});
-    desk.sync(&[new_caller("c-1", caller)]).exits(0);
-    assert_eq!(desk.crm_rows("Contact").len(), 6, "nobody new");
-    assert_eq!(text(&only(desk.logged(), "the entry"), "WhoId"), "0035e0000000002AAA");
+    desk.sync(&[new_caller("c-1", json!({"caller": {"phone": "+15125550177", "name": "Hank Holt"}}))]).exits(0);
+    assert_eq!(desk.crm_rows("Contact").len(), 7, "nobody new");
+    assert_eq!(text(&only(desk.logged(), "the entry"), "WhoId"), "0035e0000000009AAA");
     assert_eq!(desk.status("json:c-1"), "landed");
 }
 

@@ -65,13 +65,15 @@ pub fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Optio
     if typo.is_some() || wanted.chars().count() < 3 {
         return typo;
     }
-    // `hours` for `business_hours`, `Chicago` for `America/Chicago`.
+    // `hours` for `business_hours`, `Chicago` for `America/Chicago`, `val` for `value`.
     let words =
         |text: &str| -> Vec<String> { text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_owned).collect() };
     let ours = words(&wanted);
     let mut whole = names.iter().filter(|(plain, _)| {
         let theirs = words(plain);
-        !ours.is_empty() && !theirs.is_empty() && (ours.iter().all(|w| theirs.contains(w)) || theirs.iter().all(|w| ours.contains(w)))
+        let among =
+            !ours.is_empty() && !theirs.is_empty() && (ours.iter().all(|w| theirs.contains(w)) || theirs.iter().all(|w| ours.contains(w)));
+        among || plain.starts_with(&wanted) || (plain.len() >= 4 && wanted.starts_with(plain.as_str()))
     });
     match (whole.next(), whole.next()) {
         (Some((_, only)), None) => Some(only),

@@ -171,7 +171,7 @@ pub fn validate(kind: Kind, document: &Document, findings: &mut Vec<Finding>) ->
 /// Makes a document fit, so that the rest of it can be looked at: what does not fit is left out, and what is missing stands in empty.
 ///
 /// Errors: `None` where it cannot be made to fit; otherwise the paths of all that was left out or stands in.
-pub(crate) fn mend(kind: Kind, document: &mut Document, findings: &mut Vec<Finding>) -> Option<Vec<KeyPath>> {
+pub(crate) fn mend(kind: Kind, document: &mut Document, findings: &mut Vec<Finding>) -> Option<Vec<LeftOut>> {
     let mut misfits = misfits(kind, document, findings);
     let mut touched = Vec::new();
     // Each round goes one level up at least.
@@ -184,17 +184,35 @@ pub(crate) fn mend(kind: Kind, document: &mut Document, findings: &mut Vec<Findi
                 return None;
             }
             document.put(&misfit.path, misfit.stand_in);
-            touched.push(misfit.path);
+            touched.push(LeftOut { path: misfit.path, unknown: misfit.unknown });
         }
         misfits = self::misfits(kind, document, &mut Vec::new());
     }
     None
 }
 
+/// Something that was left out of a document, or stands in empty because it is missing.
+#[derive(Clone, Debug)]
+pub(crate) struct LeftOut {
+    /// Where.
+    pub(crate) path: KeyPath,
+    /// A key that is not known, and so may be any of its siblings misspelled.
+    pub(crate) unknown: bool,
+}
+
 /// What does not fit, and what could stand in for it; nothing where it must go.
 struct Misfit {
     path: KeyPath,
     stand_in: Option<Value>,
+    unknown: bool,
+}
+
+impl Misfit {
+    /// What must go. Of a list, all goes: the places of its other items must not shift.
+    fn without(path: &[Step]) -> Self {
+        let keys = path.iter().rposition(|step| matches!(step, Step::Key(_))).map_or(0, |last| last + 1);
+        Self { path: path[..keys].to_vec(), stand_in: None, unknown: false }
+    }
 }
 
 /// Keys that a table lacks or has too many of.
@@ -240,9 +258,7 @@ fn misfits(kind: Kind, document: &Document, findings: &mut Vec<Finding>) -> Vec<
                     finding.help = finding.help.or(help);
                     findings.push(finding);
                 }
-                // Of a list, all goes: the places of its other items must not shift.
-                let keys = path.iter().rposition(|step| matches!(step, Step::Key(_))).map_or(0, |last| last + 1);
-                misfits.push(Misfit { path: path[..keys].to_vec(), stand_in: None });
+                misfits.push(Misfit::without(&path));
             }
         }
     }
@@ -250,13 +266,13 @@ fn misfits(kind: Kind, document: &Document, findings: &mut Vec<Finding>) -> Vec<
     for (path, keys) in &tables {
         for (key, near) in &keys.unknown {
             findings.push(unknown_key(key, near.as_deref(), path, document, schema, keys, &lacking));
-            misfits.push(Misfit { path: below(path, key), stand_in: None });
+            misfits.push(Misfit { path: below(path, key), stand_in: None, unknown: true });
         }
         for key in &keys.missing {
             // Some values can stand in empty; otherwise the table cannot be used.
             match stand_in(schema, &keys.schema, key) {
-                Some(value) => misfits.push(Misfit { path: below(path, key), stand_in: Some(value) }),
-                None => misfits.push(Misfit { path: path.clone(), stand_in: None }),
+                Some(value) => misfits.push(Misfit { path: below(path, key), stand_in: Some(value), unknown: false }),
+                None => misfits.push(Misfit::without(path)),
             }
         }
         // A misspelled key is one slip, not a key too many and one too few.

@@ -121,10 +121,10 @@ impl Document {
         let mut document =
             Self { file: file.into(), text: text.clone(), value: Value::Object(Map::new()), spans: BTreeMap::new(), broken: false };
         let (table, errors) = DeTable::parse_recoverable(text);
-        let errors = errors.iter().map(|error| (error.message(), error.span().unwrap_or(0..0)));
-        let faults = syntax::findings(file, text, errors);
-        document.broken = !faults.is_empty();
-        findings.extend(faults);
+        document.broken = !errors.is_empty();
+        if document.broken {
+            findings.extend(syntax::findings(file, text));
+        }
         let mut trail = Vec::new();
         document.spans.insert(Vec::new(), Spans { key: None, value: 0..0 });
         document.value = document.table(table.get_ref(), &mut trail, findings);

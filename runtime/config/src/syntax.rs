@@ -5,64 +5,57 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use toml::de::DeTable;
+
 use crate::finding::{Code, Finding, Place};
 
-/// Errors looked at. A file that is no TOML at all has thousands, and the first few say it.
-const MOST_ERRORS: usize = 200;
+/// Findings of one file at most. A file that is no TOML at all has as many as it has lines, and the first few say it.
+const MOST: usize = 12;
 
 /// What word processors write for quotes, and what other languages use.
 const ODD_QUOTES: [char; 7] = ['“', '”', '„', '‘', '’', '´', '`'];
 
-/// Turns the parser's errors (message and span) into findings: one for each slip, at its cause.
-pub(crate) fn findings<'a>(file: &str, text: &str, errors: impl Iterator<Item = (&'a str, Range<usize>)>) -> Vec<Finding> {
-    let mut errors: Vec<(&str, Range<usize>)> = errors.take(MOST_ERRORS).collect();
-    errors.sort_by_key(|(_, span)| span.start);
+/// What is wrong with the text of a file: one finding for each slip, at its cause. Empty when it is TOML.
+///
+/// The first fault is told and its lines are blanked, and the rest is parsed anew: what followed from the fault is gone then, and what
+/// the parser could not see behind it comes to light.
+pub(crate) fn findings(file: &str, text: &str) -> Vec<Finding> {
+    let mut left = text.to_owned();
     let mut out = Vec::new();
-    let mut lines = BTreeSet::new();
-    // Brackets in which something is wrong: what else is wrong in them may only follow from it.
-    let mut blamed: BTreeSet<usize> = BTreeSet::new();
-    // A text was not closed on its line: what follows is the rest of it, up to the next key or header.
-    let mut tail = false;
-    // Headers that stand twice: their keys do so, too.
+    // Headers that stand twice: said once.
     let mut twice: BTreeSet<String> = BTreeSet::new();
-    let mut header_at = None;
-    for (message, span) in errors {
-        let start = boundary(text, span.start);
-        let fault = Fault { file, text, span: start..boundary(text, span.end).max(start), state: State::at(text, start) };
+    while out.len() < MOST {
+        let (_, errors) = DeTable::parse_recoverable(&left);
+        let Some(error) = errors.iter().min_by_key(|error| error.span().map_or(0, |span| span.start)) else { break };
+        let span = error.span().unwrap_or(0..0);
+        let start = boundary(&left, span.start);
+        let fault = Fault { file, text: &left, span: start..boundary(&left, span.end).max(start), state: State::at(&left, start) };
         let line = fault.line();
-        if lines.contains(&line.start) || fault.state.brackets.iter().any(|b| blamed.contains(b)) {
-            continue;
-        }
-        tail = tail && !fault.begins_anew();
-        if tail {
-            continue;
-        }
-        if message.starts_with("duplicate key") {
-            let header = fault.header();
-            if header.is_none() && header_at.is_some() && header_at == last_header(text, start) {
-                continue;
-            }
-            if let Some(header) = header {
-                header_at = last_header(text, line.end);
-                if !twice.insert(header.to_owned()) {
-                    continue;
-                }
-            }
-        }
-        let (message, at, help) = fault.words(message);
+        let (message, at, help) = fault.words(error.message());
         // Help often repeats the line; one that may hold a secret is not repeated.
-        let help = help.filter(|help| !sensitive(file, &text[line.clone()]) || help.contains("env:") || !help.starts_with("write `"));
-        tail = message.starts_with("this text is not closed");
-        lines.insert(line.start);
-        blamed.extend(fault.state.brackets.iter().copied());
-        let mut finding = Finding::new(Code::Syntax, message, Place::span(file, at));
-        finding.help = help;
-        out.push(finding);
-        if fault.ends_all() {
+        let help = help.filter(|help| !sensitive(file, &left[line.clone()]) || help.contains("env:") || !help.starts_with("write `"));
+        let again = error.message().starts_with("duplicate key") && fault.header().is_some_and(|header| !twice.insert(header.to_owned()));
+        if !again {
+            let mut finding = Finding::new(Code::Syntax, message, Place::span(file, at.clone()));
+            finding.help = help;
+            out.push(finding);
+        }
+        let spoilt = fault.spoilt(error.message(), &at);
+        if fault.ends_all() || left[spoilt.clone()].trim().is_empty() {
             break;
         }
+        let blank: String =
+            left[spoilt.clone()].chars().map(|c| if matches!(c, '\n' | '\r') { c.to_string() } else { " ".repeat(c.len_utf8()) }).collect();
+        left.replace_range(spoilt, &blank);
     }
     out
+}
+
+/// Whether a line looks like `key = value` or `[header]`.
+fn begins_anew(line: &str) -> bool {
+    let line = line.trim_start();
+    let key = |key: &str| !key.trim().is_empty() && key.chars().all(|c| c.is_alphanumeric() || " _-.\"'".contains(c));
+    line.starts_with('[') || line.split_once('=').is_some_and(|(before, _)| key(before))
 }
 
 fn boundary(text: &str, mut at: usize) -> usize {
@@ -71,19 +64,6 @@ fn boundary(text: &str, mut at: usize) -> usize {
         at -= 1;
     }
     at
-}
-
-/// Where the last `[header]` line before a byte begins.
-fn last_header(text: &str, before: usize) -> Option<usize> {
-    let mut from = 0;
-    let mut found = None;
-    for line in text[..before].split_inclusive('\n') {
-        if line.trim_start().starts_with('[') {
-            found = Some(from);
-        }
-        from += line.len();
-    }
-    found
 }
 
 /// What is open at a byte: brackets of values, outermost first, and a text.
@@ -171,11 +151,33 @@ impl Fault<'_> {
         start..start + self.text[start..end].trim_end_matches('\r').len()
     }
 
-    /// Whether the line looks like `key = value` or `[header]`.
-    fn begins_anew(&self) -> bool {
-        let line = self.text[self.line()].trim_start();
-        let key = |key: &str| !key.trim().is_empty() && key.chars().all(|c| c.is_alphanumeric() || " _-.\"'".contains(c));
-        line.starts_with('[') || line.split_once('=').is_some_and(|(before, _)| key(before))
+    /// The lines that cannot be read for this fault.
+    fn spoilt(&self, message: &str, at: &Range<usize>) -> Range<usize> {
+        let line = self.line();
+        let start = self.text[..at.start].rfind('\n').map_or(0, |newline| newline + 1).min(line.start);
+        let next = |from: usize, ends: &dyn Fn(&str) -> bool| {
+            let mut to = from + self.text[from..].find('\n').map_or(self.text.len() - from, |newline| newline + 1);
+            for line in self.text[to..].split_inclusive('\n') {
+                if ends(line) {
+                    break;
+                }
+                to += line.len();
+            }
+            to
+        };
+        if message.starts_with("duplicate key") && self.header().is_some() {
+            // All of the section stands twice.
+            return start..next(line.start, &|line| line.trim_start().starts_with('['));
+        }
+        if self.text[at.clone()].starts_with(['"', '\'']) && at.end <= line.end && self.state.string.is_some() {
+            // A text that was to go on below: what follows is the rest of it, up to the next key or header.
+            return start..next(line.start, &|line| line.trim().is_empty() || begins_anew(line));
+        }
+        if start < line.start {
+            // A bracket that is open since then; this line is part of it only where the file ends so.
+            return start..if message.starts_with("unclosed") { line.end } else { line.start };
+        }
+        start..line.end
     }
 
     /// What stands between the brackets when the line is a header.

@@ -183,9 +183,12 @@ impl Hand<'_> {
             let Some(rule) = self.pipeline.writes.iter().find(|r| r.id == write.id) else { continue };
             match self.worker.connections.reader().probe(&rule.connection, &write.object, marker).await {
                 Ok(Probe::Found(record)) => {
+                    records.push(event("found", Some(&write.id), &json!({"record": record.id})));
+                    if self.withdrawn(write, progress, &record.id, records).await {
+                        continue;
+                    }
                     progress.state = WriteState::Applied;
                     progress.record_id = Some(record.id.clone());
-                    records.push(event("found", Some(&write.id), &json!({"record": record.id})));
                     self.landed(write, progress, &record.id, None, true, records);
                 }
                 Ok(Probe::Absent | Probe::CannotTell) => {}
@@ -397,13 +400,7 @@ impl Hand<'_> {
         let now = self.worker.now();
         match sent.result {
             Ok(landed) => {
-                if let Some(taken) = self.second_look(write, &landed.id).await {
-                    progress.state = WriteState::Dead;
-                    let mut change = WriteChange::to(write.id.clone(), WriteState::Dead);
-                    change.trouble = Some(Trouble { class: "slot_taken".to_owned(), message: taken.clone(), http_status: None });
-                    records.push(Record::Write(change));
-                    records.push(Record::SlotsReleased { write: Some(write.id.clone()) });
-                    records.push(event("withdrawn", Some(&write.id), &json!({"because": taken})));
+                if self.withdrawn(write, progress, &landed.id, records).await {
                     return None;
                 }
                 self.read_back(write, progress, &landed.id).await;
@@ -439,6 +436,18 @@ impl Hand<'_> {
                 tracing::warn!(call = %self.claim.call.id, write = %write.id, %failure, "refused fields could not be read back")
             }
         }
+    }
+
+    /// A booking that met somebody else's is given back, and that is put down.
+    async fn withdrawn(&self, write: &Write, progress: &mut Progress, id: &str, records: &mut Vec<Record>) -> bool {
+        let Some(taken) = self.second_look(write, id).await else { return false };
+        progress.state = WriteState::Dead;
+        let mut change = WriteChange::to(write.id.clone(), WriteState::Dead);
+        change.trouble = Some(Trouble { class: "slot_taken".to_owned(), message: taken.clone(), http_status: None });
+        records.push(Record::Write(change));
+        records.push(Record::SlotsReleased { write: Some(write.id.clone()) });
+        records.push(event("withdrawn", Some(&write.id), &json!({"because": taken})));
+        true
     }
 
     /// After a booking: is anybody else there now? Then ours is given back, and the sentence says who.

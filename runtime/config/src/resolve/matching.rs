@@ -358,8 +358,13 @@ fn check_adjust(adjust: &AdjustDecl, rules: &MatchRules, at: &Place, findings: &
                         continue;
                     };
                     let bits = |is: Is| comparison.levels.iter().find(|level| level.is == is).map(|level| level.bits);
+                    // What agreeing adds at least: with sharing at its most, and of any level that adds.
+                    let least = |level: &Level| level.bits - level.share_cap.unwrap_or(0.0);
+                    let adds = comparison.levels.iter().filter(|level| level.bits > 0.0 && reference.level.is_none_or(|is| is == level.is));
+                    let adds = adds.map(least).fold(f64::INFINITY, f64::min);
                     let agrees = reference.level.is_none_or(|level| bits(level).is_some_and(|bits| bits > 0.0));
-                    if key != "none" && agrees && (adjust.bits < 0.0 || adjust.cap.is_some()) {
+                    // Evidence told twice may count less together, as long as each piece still adds something.
+                    if key != "none" && agrees && (adds + adjust.bits < 0.0 || adjust.cap.is_some()) {
                         let message = format!("agreeing on `{name}` would lower the sum");
                         let finding = Finding::new(Code::MatchWeight, message, place);
                         findings.push(finding.help("name what disagrees, or write under `none` what must not agree"));

@@ -20,8 +20,8 @@ use sha2::{Digest, Sha256};
 use crate::decl::{ConnectorDecl, MappingDecl, MatchDecl, PipelineDecl, ProjectDecl, SourceDecl, TableDecl};
 use crate::finding::{self, Code, Documents, Finding, Place, Severity};
 use crate::project::{ConfigVersion, Project};
-use crate::schema::{self, Kind};
-use crate::source::{Document, Files, KeyPath, Step};
+use crate::schema::{self, Kind, LeftOut};
+use crate::source::{Document, Files, Step};
 
 pub(crate) use matching::{alone as match_rules, compile as compile_rules};
 pub use pipeline::{duration, guarantee};
@@ -54,21 +54,24 @@ pub(crate) struct Typed<T> {
     pub(crate) decl: T,
     pub(crate) document: Document,
     /// Paths of what did not fit and was left out, or was missing and stands in empty. Each has its finding.
-    pub(crate) left_out: Vec<KeyPath>,
+    pub(crate) left_out: Vec<LeftOut>,
 }
 
 impl<T> Typed<T> {
-    /// Whether the names directly below a path, and the sections on the way to it, are all that was written. Where they are not, a name
-    /// that seems to be missing may be among what was left out.
+    /// Whether the names directly below a path are all that was written. Where they are not, a name that seems to be missing may be
+    /// among what was left out: of the path itself, or under a misspelled name on the way to it.
     pub(crate) fn whole(&self, path: &[&str]) -> bool {
+        let on_the_way = |steps: &[Step]| {
+            steps.len() <= path.len() && steps.iter().zip(path).all(|(step, key)| matches!(step, Step::Key(k) if k == key))
+        };
         !self.left_out.iter().any(|out| {
-            let parents = &out[..out.len().saturating_sub(1)];
-            parents.len() <= path.len() && parents.iter().zip(path).all(|(step, key)| matches!(step, Step::Key(k) if k == key))
+            let parents = &out.path[..out.path.len().saturating_sub(1)];
+            on_the_way(&out.path) || (on_the_way(parents) && (out.unknown || parents.len() == path.len()))
         })
     }
     /// Whether nothing at all was left out at a path or below it.
     pub(crate) fn untouched(&self, key: &str) -> bool {
-        self.whole(&[key]) && !self.left_out.iter().any(|out| matches!(out.first(), Some(Step::Key(k)) if k == key))
+        self.whole(&[key]) && !self.left_out.iter().any(|out| matches!(out.path.first(), Some(Step::Key(k)) if k == key))
     }
 }
 
@@ -98,7 +101,7 @@ pub fn load(files: &Files) -> Loaded {
     let mut documents = Documents::new();
     let mut written = Written::default();
     let mut project: Option<Typed<ProjectDecl>> = None;
-    let mut left_out: BTreeMap<Arc<str>, Vec<KeyPath>> = BTreeMap::new();
+    let mut left_out: BTreeMap<Arc<str>, Vec<LeftOut>> = BTreeMap::new();
     for (path, text) in files.iter() {
         let Some(kind) = Kind::of_path(path) else {
             findings.extend(misplaced(path));
@@ -141,7 +144,7 @@ pub fn load(files: &Files) -> Loaded {
     let mut later = Vec::new();
     let resolved = project::resolve(project.as_ref(), &written, &mut later);
     // What was left out or stands in empty has its finding already.
-    later.retain(|f| !left_out.get(&f.at.file).is_some_and(|out| out.iter().any(|path| f.at.path.starts_with(path))));
+    later.retain(|f| !left_out.get(&f.at.file).is_some_and(|out| out.iter().any(|out| f.at.path.starts_with(&out.path))));
     findings.append(&mut later);
     finding::sort(&mut findings, &documents);
     let errors = findings.iter().any(|f| f.code.severity() == Severity::Error);
@@ -159,7 +162,7 @@ fn misplaced(path: &str) -> Option<Finding> {
     Some(finding.help(format!("move it to `mappings/SYSTEM/{name}.toml`")))
 }
 
-fn typed<T: DeserializeOwned>(document: Document, left_out: Vec<KeyPath>, findings: &mut Vec<Finding>) -> Option<Typed<T>> {
+fn typed<T: DeserializeOwned>(document: Document, left_out: Vec<LeftOut>, findings: &mut Vec<Finding>) -> Option<Typed<T>> {
     match serde_path_to_error::deserialize(&document.value) {
         Ok(decl) => Some(Typed { decl, document, left_out }),
         Err(error) => {
@@ -195,7 +198,7 @@ fn insert<T: DeserializeOwned>(
     into: &mut BTreeMap<String, Typed<T>>,
     name: String,
     document: Document,
-    left_out: Vec<KeyPath>,
+    left_out: Vec<LeftOut>,
     findings: &mut Vec<Finding>,
 ) -> bool {
     let typed = typed(document, left_out, findings);

@@ -9,7 +9,7 @@ use super::connector::origin_of;
 use super::scope::call_types;
 use crate::condition::Condition;
 use crate::decl::{SourceDecl, SourceSettingsDecl};
-use crate::finding::{Code, Finding, Place};
+use crate::finding::{Code, Finding, Place, nearest};
 use crate::project::{Source, SourceField};
 use crate::source::path;
 use crate::template::Template;
@@ -73,11 +73,11 @@ pub(super) fn resolve(name: &str, typed: &Typed<SourceDecl>, settings: Option<&S
         if let Err((index, names)) = call_types().at(&path) {
             let missing = &path[index];
             let finding = Finding::new(Code::UnknownKey, format!("a call outcome has no `{key}`"), at.clone().key());
-            let elsewhere = call_types().named(missing);
-            findings.push(match elsewhere.first() {
-                Some(there) => {
-                    finding.help(format!("did you mean `{}`?", if there.contains('.') { format!("\"{there}\"") } else { there.clone() }))
-                }
+            let quoted = |name: &str| if name.contains('.') { format!("\"{name}\"") } else { name.to_owned() };
+            let near = nearest(missing, names.iter().map(String::as_str))
+                .map(|near| path[..index].iter().map(String::as_str).chain([near]).collect::<Vec<_>>().join("."));
+            findings.push(match call_types().named(missing).into_iter().next().or(near) {
+                Some(there) => finding.help(format!("did you mean `{}`?", quoted(&there))),
                 None => finding.suggest(missing, names.iter().map(String::as_str)),
             });
         }

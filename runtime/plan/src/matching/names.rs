@@ -106,7 +106,12 @@ fn first_name(rules: &MatchRules, comparison: Option<&Comparison>, said: &[Box<s
         best = stronger(comparison, best, is);
     }
     for other in &theirs.also {
-        best = stronger(comparison, best, given(rules, comparison, own, other));
+        // "Gerald (Jerry)" is no Geraldine: where the full name on file is another, what is in brackets fits only as it stands.
+        let is = given(rules, comparison, own, other);
+        let full = theirs.first.first().is_some_and(|first| first.len() > 1) && is_full(&rules.tables, own);
+        if !full || matches!(is, Is::Equal | Is::Spelling) {
+            best = stronger(comparison, best, is);
+        }
     }
     if let Some(other) = theirs.first.first() {
         // The caller goes by the second of two given names.
@@ -166,10 +171,10 @@ pub(super) fn given(rules: &MatchRules, comparison: Option<&Comparison>, a: &str
     if has(TableKind::Nicknames) && (!known(a) && near_nickname(tables, b, a) || !known(b) && near_nickname(tables, a, b)) {
         return Is::Similar;
     }
-    // The beginning of a longer name, where neither stands in a table: "Alejan" for Alejandro.
+    // The beginning of a longer name is how most people are called: "Chi" for Chiamaka. Two names of their own are two people.
     let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
-    if short.len() >= 4 && long.starts_with(short) && !(known(a) && known(b)) {
-        return Is::Similar;
+    if short.len() >= 3 && long.len() > short.len() && long.starts_with(short) {
+        return if known(a) && known(b) { Is::Lookalike } else { Is::Similar };
     }
     Is::Differ
 }
@@ -178,6 +183,11 @@ pub(super) fn given(rules: &MatchRules, comparison: Option<&Comparison>, a: &str
 fn together(tables: &Tables, kind: TableKind, a: &str, b: &str) -> bool {
     let others = tables.entries(kind, b);
     tables.entries(kind, a).iter().any(|one| others.iter().any(|other| one.line == other.line))
+}
+
+/// Whether a name is a full one by the tables, and no short form alone.
+fn is_full(tables: &Tables, word: &str) -> bool {
+    tables.entries(TableKind::Nicknames, word).iter().any(|entry| entry.head)
 }
 
 fn both_heads(tables: &Tables, a: &str, b: &str) -> bool {
@@ -246,7 +256,9 @@ fn family(tables: &Tables, comparison: Option<&Comparison>, a: &str, b: &str) ->
     if has(TableKind::Sounds) && together(tables, TableKind::Sounds, a, b) || alike(a, b) {
         return Is::Similar;
     }
-    Is::Differ
+    // One letter of a short name: "Lee" and "Lei" may be one name or two.
+    let same_start = a.as_bytes().first() == b.as_bytes().first();
+    if a.len().max(b.len()) <= 4 && same_start && edits(a, b, 1).is_some() { Is::Lookalike } else { Is::Differ }
 }
 
 fn shown_name(rules: &MatchRules, shown: &PersonName, theirs: &PersonName) -> Is {

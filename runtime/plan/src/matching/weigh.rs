@@ -71,7 +71,7 @@ pub fn weigh(rules: &MatchRules, sought: &Sought, people: &[&Person]) -> Vec<Sum
     for (at, comparison) in rules.compare.iter().enumerate() {
         share(comparison, at, &mut sums);
         if let Some(loss) = comparison.exclusive_equal {
-            exclude(rules, comparison, loss, at, sought, people, &mut sums);
+            exclude(loss, at, &mut sums);
         }
     }
     for sum in &mut sums {
@@ -123,28 +123,14 @@ fn share(comparison: &Comparison, at: usize, sums: &mut [Sum]) {
 }
 
 /// Where another record has exactly the name that was said, and a number, address or company of the caller besides, those that merely
-/// resemble it lose. A short form says nothing against anybody whom it fits.
-fn exclude(rules: &MatchRules, comparison: &Comparison, loss: f64, at: usize, sought: &Sought, people: &[&Person], sums: &mut [Sum]) {
-    let Some(said) = &sought.name else { return };
+/// resemble it lose: Patricia beside Patrick. Those who may be on file by a short form do not: the son of Cornelius may be a Neil.
+fn exclude(loss: f64, at: usize, sums: &mut [Sum]) {
     let rival = sums.iter().any(|sum| sum.hits[at].is == Is::Equal && BESIDE_NAMES.into_iter().any(|on| sum.agrees(on)));
     if !rival {
         return;
     }
-    for (sum, person) in sums.iter_mut().zip(people) {
-        let full = |words: &[Box<str>]| {
-            words.first().is_none_or(|word| {
-                let entries = rules.tables.entries(TableKind::Nicknames, word);
-                entries.is_empty() || entries.iter().any(|entry| entry.head)
-            })
-        };
-        let loses = match sum.hits[at].is {
-            Is::Similar | Is::Lookalike => true,
-            Is::Nickname => comparison.on == CompareOn::FirstName && full(&said.first) && full(&person.name.first),
-            _ => false,
-        };
-        if loses {
-            sum.hits[at].rival = loss;
-        }
+    for sum in sums.iter_mut().filter(|sum| matches!(sum.hits[at].is, Is::Similar | Is::Lookalike)) {
+        sum.hits[at].rival = loss;
     }
 }
 

@@ -116,8 +116,8 @@ pub fn alike(a: &str, b: &str) -> bool {
     let allowed = match long.len() {
         0..=3 => 0,
         4..=5 => 1,
-        6..=9 => 2,
-        _ => 3,
+        // No more for longer ones: "Stonemore" and "Stoneworth" are two families.
+        _ => 2,
     };
     // One slip more where the word sounds the same: "Shaughnessy" has many spellings and one sound.
     let Some(edits) = edits(a, b, allowed + 1) else { return false };

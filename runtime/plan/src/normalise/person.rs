@@ -139,7 +139,12 @@ fn parse_said(text: &str, tables: &Tables) -> Option<PersonName> {
     while words.len() > 1 && is_degree(words[words.len() - 1], tables) {
         words.pop();
     }
-    let mut name = split(&words, tables);
+    let mut name = if (titled || household) && words.len() > 1 && tables.has(TableKind::Particles, words[0]) {
+        // "Mrs. Di Lorenzo" has no given name.
+        PersonName { last: own(&words), ..PersonName::default() }
+    } else {
+        split(&words, tables)
+    };
     name.suffix = suffix;
     if turned && name.last.is_empty() {
         return None;
@@ -159,6 +164,12 @@ fn split(words: &[&str], tables: &Tables) -> PersonName {
     match words {
         [] => PersonName::default(),
         [one] => PersonName { first: own(&[one]), single: true, ..PersonName::default() },
+        // "van der Meer Jianguo": particles in front begin a family name.
+        [several @ .., first]
+            if several.len() > 2 && several[..2].iter().all(|word| word.len() > 1 && tables.has(TableKind::Particles, word)) =>
+        {
+            PersonName { first: own(&[first]), last: own(several), ..PersonName::default() }
+        }
         several => {
             let at = (1..several.len() - 1)
                 .find(|at| tables.has(TableKind::Particles, several[*at]) && several[*at].len() > 1)
