@@ -9,18 +9,20 @@ use crate::support::{Desk, aftercall, call, redacted, repository, rows, snapshot
 /// Story: `--help` of everything, as it is kept in the repository. What changes here changes for people.
 #[test]
 fn help_of_every_command() {
-    let help = |args: &[&str]| aftercall(Path::new("/"), args, b"").exits(0).stdout;
-    let all = help(&["--help"]);
-    snapshot("help", &all);
-    let commands = all.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1).take_while(|line| !line.is_empty());
-    let names: Vec<&str> = commands
-        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
-        .filter_map(|line| line.split_whitespace().next())
-        .collect();
-    assert!(names.len() >= 13, "{names:?}");
-    for name in names.into_iter().filter(|name| *name != "help") {
-        snapshot(&format!("help_{name}"), &help(&[name, "--help"]));
+    let mut seen = 0;
+    let mut open: Vec<Vec<String>> = vec![Vec::new()];
+    while let Some(command) = open.pop() {
+        let mut args: Vec<&str> = command.iter().map(String::as_str).collect();
+        args.push("--help");
+        let help = aftercall(Path::new("/"), &args, b"").exits(0).stdout;
+        snapshot(&[vec!["help".to_owned()], command.clone()].concat().join("_"), &help);
+        seen += 1;
+        let listed = help.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1).take_while(|line| !line.is_empty());
+        let names =
+            listed.filter(|line| line.starts_with("  ") && !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+        open.extend(names.filter(|name| *name != "help").map(|name| [command.clone(), vec![name.to_owned()]].concat()));
     }
+    assert!(seen >= 13, "only {seen} commands");
 }
 
 /// Story: used wrongly is 2, with a word about what was meant; no command at all shows what there is.

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use aftercall_config::finding::{Code, Finding, render};
 use aftercall_config::resolve::{self, Loaded};
-use aftercall_config::source::Files;
+use aftercall_config::source::{Document, Files};
 
 /// A complaint: where, which, and what it says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -284,6 +284,14 @@ fn every_code_has_a_page_and_a_fixture() {
             let _ = writeln!(failed, "schema/codes/{code}.md lacks its title, `# {code}: ...`");
         } else if !(10..=25).contains(&lines) || page.matches("```toml").count() < 2 {
             let _ = writeln!(failed, "schema/codes/{code}.md has {lines} lines; it takes 10 to 25, with a wrong and a right example");
+        }
+        for (index, example) in page.split("```toml\n").skip(1).enumerate() {
+            let mut findings = Vec::new();
+            Document::parse("example.toml", &example.split("```").next().unwrap_or_default().into(), &mut findings);
+            // The wrong example of a page about TOML itself is the only one that is none.
+            if findings.is_empty() == (index == 0 && ["AC0101", "AC0102"].contains(&code)) {
+                let _ = writeln!(failed, "schema/codes/{code}.md: example {} reads otherwise than it should: {findings:?}", index + 1);
+            }
         }
     }
     let pages = fs::read_dir(root().join("schema/codes")).expect("the pages are there").flatten();

@@ -9,6 +9,7 @@ mod command_line;
 mod dry_run;
 mod findings;
 mod follow_ups;
+mod matching;
 mod outages;
 mod refusals;
 mod service;

@@ -54,8 +54,8 @@ fn kill_nine_loses_and_doubles_nothing() {
     // Each time after another number of requests, so that it dies in other places.
     for wanted in [1, 4, 9, 2, 6] {
         let service = desk.serve();
-        rest.next().into_iter().flatten().for_each(|call| service.take(call));
         let from = desk.crm.requests().len();
+        rest.next().into_iter().flatten().for_each(|call| service.take(call));
         eventually("it works", || (desk.crm.requests().len() >= from + wanted).then_some(()));
         service.kill();
     }

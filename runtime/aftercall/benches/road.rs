@@ -2,6 +2,8 @@
 //!
 //! Prints one line per figure. Speed is measured here and asserted nowhere.
 
+#![expect(clippy::print_stdout, reason = "figures go to stdout")]
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;

@@ -126,6 +126,12 @@ impl Parser<'_> {
         Ok(expr)
     }
 
+    /// An operator of other languages: the condition as it is written here.
+    fn instead(&self, message: impl Into<String>, span: Range<usize>, operator: &str) -> Syntax<Expr> {
+        let help = format!("write: {}{operator}{}", &self.source[..span.start], &self.source[span.end..]);
+        fault(message, span, &help)
+    }
+
     /// Something stands where the condition should end.
     fn trailing(&self) -> Syntax<Expr> {
         let rest = &self.source[self.at..];
@@ -141,13 +147,13 @@ impl Parser<'_> {
             return fault(format!("a condition begins without `{}`", before.trim()), 0..before.trim_end().len(), "");
         }
         match rest[..word].to_lowercase().as_str() {
-            "and" => return fault("`and` is written `&&`", span, ""),
-            "or" => return fault("`or` is written `||`", span, ""),
-            "is" | "equals" | "eq" | "equal" => return fault(format!("`{}` is written `==`", &rest[..word]), span, ""),
+            "and" => return self.instead("`and` is written `&&`", span, "&&"),
+            "or" => return self.instead("`or` is written `||`", span, "||"),
+            "is" | "equals" | "eq" | "equal" => return self.instead(format!("`{}` is written `==`", &rest[..word]), span, "=="),
             "not" if rest[word..].trim_start().to_lowercase().starts_with("in") => {
                 return fault("`not in` is written with `!` in front", span, "!(outcome in [\"booked\", \"message\"])");
             }
-            "not" | "isnt" | "ne" => return fault(format!("`{}` is written `!=`", &rest[..word]), span, ""),
+            "not" | "isnt" | "ne" => return self.instead(format!("`{}` is written `!=`", &rest[..word]), span, "!="),
             "contains" | "includes" | "like" | "has" => {
                 let name = &rest[..word];
                 let help = match name {
@@ -165,9 +171,9 @@ impl Parser<'_> {
                 span.start..span.start + 2,
                 "join two comparisons with `&&`",
             ),
-            Some('=') => fault("equality is written `==`", span, ""),
-            Some('&') => fault("`and` is written `&&`", span, ""),
-            Some('|') => fault("`or` is written `||`", span, ""),
+            Some('=') => self.instead("equality is written `==`", span, "=="),
+            Some('&') => self.instead("`and` is written `&&`", span, "&&"),
+            Some('|') => self.instead("`or` is written `||`", span, "||"),
             Some('<' | '>' | '!') => {
                 fault("a comparison stands here that has a comparison before it", span, "join two comparisons with `&&`")
             }
@@ -240,11 +246,9 @@ impl Parser<'_> {
     fn compare(&mut self, depth: usize) -> Syntax<Expr> {
         let left = self.primary(depth)?;
         self.space();
-        for (token, meant) in
-            [("===", "equality is written `==`"), ("!==", "inequality is written `!=`"), ("<>", "inequality is written `!=`")]
-        {
+        for (token, operator) in [("===", "=="), ("!==", "!="), ("<>", "!=")] {
             if self.source[self.at..].starts_with(token) {
-                return fault(meant, self.at..self.at + token.len(), "");
+                return self.instead(format!("`{token}` is written `{operator}`"), self.at..self.at + token.len(), operator);
             }
         }
         let ops = [("==", Op::Eq), ("!=", Op::Ne), ("<=", Op::Le), (">=", Op::Ge), ("<", Op::Lt), (">", Op::Gt), ("in", Op::In)];
@@ -380,7 +384,8 @@ impl Parser<'_> {
             "false" => Kind::Fixed(Value::Bool(false)),
             "null" => Kind::Fixed(Value::Null),
             "not" | "NOT" if self.source[self.at..].trim_start().starts_with(|c: char| c.is_alphabetic() || c == '(') => {
-                return fault(format!("`{word}` is written `!`"), span, "!has(appointment)");
+                let rest = self.source[self.at..].trim_start();
+                return fault(format!("`{word}` is written `!`"), span.clone(), &format!("write: {}!{rest}", &self.source[..span.start]));
             }
             _ if self.take("(") => {
                 let Some((_, func, arity, usage)) = FUNCS.iter().find(|f| f.0 == word) else {
@@ -480,7 +485,11 @@ impl Check<'_> {
                 match func {
                     Func::Has => {
                         if !matches!(args[0].kind, Kind::Path(_)) {
-                            self.add("`has` asks for a value by its name".to_owned(), &args[0].span, Some("has(appointment.start)"));
+                            let help = match &args[0].kind {
+                                Kind::Fixed(Value::String(name)) => format!("write it without quotes: has({name})"),
+                                _ => "write the name of one value: has(appointment.start)".to_owned(),
+                            };
+                            self.add("`has` asks for a value by its name".to_owned(), &args[0].span, Some(&help));
                         }
                         Type::Bool
                     }

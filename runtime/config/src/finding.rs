@@ -342,3 +342,32 @@ pub fn to_json(findings: &[Finding], documents: &Documents) -> Value {
         .collect();
     json!({ "version": 1, "findings": list })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(written: &str, names: &[&str], expected: Option<&str>) {
+        assert_eq!(nearest(written, names.iter().copied()), expected);
+    }
+
+    #[test]
+    fn near_names() {
+        check("frist_name", &["first_name", "last_name"], Some("first_name"));
+        check("FirstName", &["first_name", "last_name"], Some("first_name"));
+        check("hours", &["business_hours", "timezone"], Some("business_hours"));
+        check("val", &["value", "policy"], Some("value"));
+        check("chicago", &["America/Chicago", "America/Denver"], Some("America/Chicago"));
+        // Two are as near as none.
+        check("name", &["first_name", "last_name"], None);
+        check("id", &["to", "url"], None);
+        check("", &["a", "write"], None);
+    }
+
+    #[test]
+    fn a_message_is_one_line() {
+        let finding = Finding::new(Code::Due, "`in\n2\tdays` is no due date", Place::file("x.toml"));
+        assert_eq!(finding.message, "`in 2 days` is no due date");
+    }
+}

@@ -372,6 +372,9 @@ fn type_help(types: &[&str], value: &Value, path: &KeyPath) -> Option<String> {
     let (key, whole) = (keys.last()?, keys.join("."));
     let has = |name: &str| types.contains(&name);
     match value {
+        Value::Array(items) if has("string") && items.len() == 1 && items[0].is_string() => {
+            Some("write it without brackets: there is only one".to_owned())
+        }
         Value::Number(_) | Value::Bool(_) if has("string") => Some(format!("write it in quotes: \"{value}\"")),
         Value::String(text) if has("boolean") && matches!(text.as_str(), "true" | "false") => {
             Some(format!("write `{text}` without quotes"))
@@ -467,7 +470,8 @@ fn value_word(value: &Value) -> &'static str {
         Value::String(_) => "text",
         Value::Number(n) if n.is_f64() => "a fraction",
         Value::Number(_) => "a number",
-        Value::Bool(_) => "true or false",
+        Value::Bool(true) => "`true`",
+        Value::Bool(false) => "`false`",
         Value::Array(_) => "a list",
         Value::Object(_) => "a table",
         Value::Null => "nothing",

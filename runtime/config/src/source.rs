@@ -37,16 +37,9 @@ impl Files {
     ///
     /// Errors: a finding where the bytes are no text. The file then stands as an empty one, so that no other can stand in for it unseen.
     pub fn insert_bytes(&mut self, path: &str, bytes: &[u8]) -> Option<Finding> {
-        match decode(path, bytes) {
-            Ok(text) => {
-                self.insert(path, text);
-                None
-            }
-            Err(finding) => {
-                self.insert(path, "");
-                Some(finding)
-            }
-        }
+        let text = decode(bytes);
+        self.insert(path, text.as_deref().unwrap_or_default());
+        text.err().map(|message| Finding::new(Code::Unreadable, message, Place::file(path)).help("save the file as UTF-8"))
     }
     /// A file's text.
     pub fn get(&self, path: &str) -> Option<&Arc<str>> {
@@ -60,17 +53,16 @@ impl Files {
 
 /// The text of a file from its bytes, without the byte order mark that some editors put in front.
 ///
-/// Errors: the bytes are not UTF-8.
-pub fn decode<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Finding> {
-    let unreadable = |message: String| Finding::new(Code::Unreadable, message, Place::file(file)).help("save the file as UTF-8");
+/// Errors: a phrase; the bytes are not UTF-8.
+fn decode(bytes: &[u8]) -> Result<&str, String> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(unreadable("this file is UTF-16 text".to_owned()));
+        return Err("this file is UTF-16 text".to_owned());
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
         Err(error) => {
             let line = bytes[..error.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
-            Err(unreadable(format!("line {line} is not UTF-8 text")))
+            Err(format!("line {line} is not UTF-8 text"))
         }
     }
 }

@@ -214,9 +214,7 @@ mod tests {
     #[test]
     fn looked_up() {
         let mut tables = Tables::default();
-        for text in ["gmail.com: g mail, gmail, g male"] {
-            tables.add(TableKind::FreeMail, Line::parse(TableKind::FreeMail, text).unwrap_or_default());
-        }
+        tables.add(TableKind::FreeMail, Line::parse(TableKind::FreeMail, "gmail.com: g mail, gmail, g male").unwrap_or_default());
         assert_eq!(tables.starts(TableKind::FreeMail, &["g", "mail", "yes"]), Some((2, "gmail.com")));
         assert!(tables.has(TableKind::FreeMail, "gmail.com"));
         assert_eq!(tables.starts(TableKind::FreeMail, &["g"]), None);

@@ -28,7 +28,7 @@ pub use fault::{FaultKind, FaultSpec};
 pub use log::Logged;
 pub use server::Sandbox;
 
-/// The vendors that [`vendor`] knows.
+/// The vendors that [`vendor()`] knows.
 pub const NAMES: &[&str] = &["salesforce", "hubspot", "google-calendar"];
 
 /// A fresh stand-in by the name of its vendor, or `None` for a name that is not in [`NAMES`].

@@ -32,6 +32,11 @@ pub(crate) struct Item {
 }
 
 impl Input {
+    /// One file of calls in our own form.
+    pub(crate) fn of(path: PathBuf) -> Self {
+        Self { calls: vec![path], source: None }
+    }
+
     /// The source by its name. Plain call outcomes are the source `json`, which need not be in the project to read a file.
     pub(crate) fn source(&self, project: &Project) -> anyhow::Result<std::sync::Arc<Source>> {
         let name = self.source.as_deref().unwrap_or("json");

@@ -10,6 +10,7 @@ mod demo;
 mod explain;
 mod init;
 mod input;
+mod matching;
 mod plan;
 mod run;
 mod sandbox;
@@ -61,6 +62,8 @@ enum Command {
     Show(show::Args),
     /// What a finding's code means and what to do
     Explain(explain::Args),
+    /// Why this record, and how good the rules are
+    Match(matching::Args),
     /// Local stand-ins for the systems, with faults on request
     Sandbox(sandbox::Args),
     /// All of it, in one minute, on this machine
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Calls(args) => calls::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Match(args) => matching::run(&args),
         Command::Sandbox(args) => sandbox::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -1,6 +1,7 @@
 //! What things look like: plans, the call log, one call's story. A view of values; it decides nothing.
 
 pub mod calls;
+pub mod decision;
 pub mod plan;
 pub mod story;
 mod words;

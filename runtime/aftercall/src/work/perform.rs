@@ -377,7 +377,9 @@ impl Hand<'_> {
             let outgoing = outgoing(write, standing, ready);
             batches.entry(&write.connection).or_insert_with(|| (rule.connection.clone(), Vec::new())).1.push(outgoing);
         }
-        let writer = self.worker.connections.writer();
+        // What could not be answered before the lease ends is not sent: somebody else may have the lane by then.
+        let left = std::time::Duration::try_from(self.until.duration_since(self.worker.now())).unwrap_or_default();
+        let writer = self.worker.connections.writer().until(tokio::time::Instant::now() + left);
         let sends = batches.into_values().map(|(connection, batch)| {
             let writer = writer.clone();
             async move { writer.send(&connection, batch).await }

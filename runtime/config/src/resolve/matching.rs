@@ -206,6 +206,10 @@ fn check_thresholds(rules: &MatchRules, place: &Place, findings: &mut Vec<Findin
     if decide.margin < 0.0 {
         findings.push(Finding::new(Code::Threshold, "a margin below 0 lets a weaker candidate win", at("margin")));
     }
+    if decide.accept <= 0.0 {
+        let finding = Finding::new(Code::Threshold, "with nothing that speaks for it, any record would be the caller's", at("accept"));
+        findings.push(finding.help("write a number above 0: 4.3 bits are 95 to 5"));
+    }
     let best = |c: &Comparison| c.levels.iter().map(|level| level.bits.max(0.0)).fold(0.0, f64::max);
     let best: f64 = rules.compare.iter().map(best).sum();
     if best < decide.accept {
@@ -273,9 +277,12 @@ fn check_levels(compare: &CompareDecl, at: &Place, findings: &mut Vec<Finding>) 
                 check_share(level, &place, findings);
             }
             Err(message) => {
-                findings.push(
-                    Finding::new(Code::MatchLevel, message, place.down("is")).suggest(&level.is, compare.on.levels().iter().copied()),
-                );
+                let finding = Finding::new(Code::MatchLevel, message, place.down("is"));
+                findings.push(match level.is.split_once("<=").or_else(|| level.is.split_once(">=")) {
+                    Some(("edit", _)) if compare.on == CompareOn::Email => finding.help("write `edit<=1`, `edit<=2` or `edit<=3`"),
+                    Some(("overlap", _)) if compare.on == CompareOn::Account => finding.help("write a part of 1, such as `overlap>=0.85`"),
+                    _ => finding.suggest(&level.is, compare.on.levels().iter().copied()),
+                });
             }
         }
     }
@@ -348,8 +355,12 @@ fn check_adjust(adjust: &AdjustDecl, rules: &MatchRules, at: &Place, findings: &
             let place = at.clone().down(key).item(index);
             match reference(name) {
                 Err(message) => {
-                    let names: Vec<&str> = rules.compare.iter().map(|c| c.on.as_str()).collect();
-                    findings.push(Finding::new(Code::MatchReference, message, place).suggest(name, names));
+                    let finding = Finding::new(Code::MatchReference, message, place);
+                    let (comparison, level) = name.split_once(':').map_or((name.as_str(), ""), |(c, level)| (c.trim(), level.trim()));
+                    findings.push(match CompareOn::ALL.into_iter().find(|on| on.as_str() == comparison) {
+                        Some(on) => finding.suggest(level, on.levels().iter().copied()),
+                        None => finding.suggest(comparison, rules.compare.iter().map(|c| c.on.as_str())),
+                    });
                 }
                 Ok(reference) => {
                     let Some(comparison) = rules.on(reference.on) else {

@@ -260,3 +260,6 @@ pub fn used_files(project: &Project) -> Vec<String> {
 pub(crate) fn arc(text: &str) -> Arc<str> {
     text.into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -262,6 +262,7 @@ fn due(text: &str, at: &Place, types: &Type, findings: &mut Vec<Finding>) -> Opt
     if parsed.is_none() {
         let finding = Finding::new(Code::Due, format!("`{text}` is no due date"), at.clone());
         let help = match words.as_slice() {
+            ["next", "business", "day", _] => "the time of day is written as in `next business day 10:00`",
             ["next", "business", "day"] => "say at what time: `next business day 10:00`",
             ["in", _, "business", "day" | "days"] => {
                 "business days are not counted: write `in 16 business hours`, or `next business day 10:00`"

@@ -136,6 +136,9 @@ fn check_reach(typed: &Typed<PipelineDecl>, earlier: &[(&str, &Typed<PipelineDec
                 .help("a pipeline has its name for itself: the call log and every marker go by it"),
         );
     }
+    if earlier.iter().any(|(_, other)| other.decl.name == decl.name) {
+        return;
+    }
     let takes_all = |other: &Typed<PipelineDecl>| {
         let sources = &other.decl.source;
         let whole = other.whole(&["source"]) && other.whole(&["when"]);

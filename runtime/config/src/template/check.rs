@@ -163,7 +163,10 @@ impl Walk<'_> {
         if !BLOCKS.contains(&name.as_str()) {
             let at = self.at(&name, offset);
             let finding = Finding::new(Code::UnknownFunction, format!("there is no block `{name}`"), at);
-            self.findings.push(finding.suggest(&name, BLOCKS.iter().copied()));
+            self.findings.push(match name.as_str() {
+                "foreach" | "for" | "loop" => finding.help("did you mean `each`?"),
+                _ => finding.suggest(&name, BLOCKS.iter().copied()),
+            });
             return;
         }
         if block.params.len() != 1 {

@@ -193,6 +193,8 @@ impl Crm {
     /// The records that a search returns, and whether there were more.
     pub fn answer(&self, search: &Search) -> (Vec<u32>, bool) {
         let mut found: Vec<u32> = Vec::new();
+        // What fits by a letter alone comes last, as a system sorts that ranks; the page may cut it off and nothing is lost.
+        let mut far = Vec::new();
         match search {
             Search::Reach { numbers, said, emails } => {
                 for number in numbers {
@@ -221,10 +223,8 @@ impl Crm {
                 }
             }
             Search::Name { last, begins } => {
-                let mut far = Vec::new();
                 for name in last {
                     let name = fold(name);
-                    // Whoever fits best comes first, as a system sorts that ranks; the page may cut off the rest.
                     for at in self.last.get(name.as_str()) {
                         match self.person(at).map(|person| (begins_so(person, begins), person)) {
                             Some((true, person)) if begins_long(person, begins) => found.push(at),
@@ -233,7 +233,6 @@ impl Crm {
                         }
                     }
                 }
-                found.extend(far);
                 if self.system == System::Index
                     && let Some(name) = last.first()
                 {
@@ -266,6 +265,11 @@ impl Crm {
             }
         }
         let more = once.len() > PAGE;
+        for at in far {
+            if once.len() < PAGE && seen.insert(at) {
+                once.push(at);
+            }
+        }
         once.truncate(PAGE);
         (once, more)
     }

@@ -115,7 +115,7 @@ fn person(rules: &MatchRules, region: &str, object: Option<&Object>, record: &Re
     let all = |role: &str| values(object, &maps, role);
     let (numbers, emails) = (all("phone"), all("email"));
     let [first, mut last, suffix, account, country] =
-        ["first_name", "last_name", "suffix", "account", "country"].map(|role| all(role).into_iter().next());
+        ["first_name", "last_name", "suffix", "company", "country"].map(|role| all(role).into_iter().next());
     if first.is_none() && last.is_none() {
         last = all("name").into_iter().next();
     }

@@ -163,18 +163,19 @@ pub(super) fn given(rules: &MatchRules, comparison: Option<&Comparison>, a: &str
             .into_iter()
             .any(|kind| has(kind) && tables.has(kind, word))
     };
-    if alike(a, b) {
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    // The beginning of a longer name is how most people are called: "Chi" for Chiamaka. Two names of their own are two people.
+    let begins = short.len() >= 3 && long.len() > short.len() + 1 && long.starts_with(short);
+    if begins && !(known(a) && known(b)) {
+        return Is::Nickname;
+    }
+    if begins || alike(a, b) {
         // Two names that both are names are two people, unless one was misheard for the other.
         return if known(a) && known(b) { Is::Lookalike } else { Is::Similar };
     }
     // A short form that was misheard: "Teddie", "Mykey".
     if has(TableKind::Nicknames) && (!known(a) && near_nickname(tables, b, a) || !known(b) && near_nickname(tables, a, b)) {
         return Is::Similar;
-    }
-    // The beginning of a longer name is how most people are called: "Chi" for Chiamaka. Two names of their own are two people.
-    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
-    if short.len() >= 3 && long.len() > short.len() && long.starts_with(short) {
-        return if known(a) && known(b) { Is::Lookalike } else { Is::Similar };
     }
     Is::Differ
 }

@@ -62,7 +62,7 @@ mod tests {
         assert_eq!(query.e164, ["+13125550142", "+13125550143"]);
         assert_eq!(query.national, ["3125550142", "3125550143"]);
         assert_eq!(query.emails, ["ann@example.com"]);
-        assert_eq!(query.spellings.len(), 28);
+        assert_eq!(query.spellings.len(), 32);
         assert!(query.spellings.contains(&"(312) 555-0143".to_owned()));
     }
 

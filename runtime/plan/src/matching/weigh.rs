@@ -306,3 +306,223 @@ fn account(comparison: &Comparison, sought: &Sought, person: &Person) -> Hit {
     let is = if person.emails.iter().any(|email| named(email)) { Is::Overlap(0.9) } else { Is::Missing };
     hit(comparison, is, None)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use aftercall_config::call::Caller;
+
+    use super::*;
+    use crate::matching::judge::ranked;
+    use crate::matching::person::Fields;
+    use crate::matching::{Judgement, evidence, judge};
+    use crate::testing::person_rules;
+
+    const FIRST: &[&str] =
+        &["Robert", "Bob", "Roberta", "Ann", "Anna", "A", "Cerol", "Carol", "Jörg", "Joerg", "Muhammad", "Mohammed", "Xiu Ying", "Zubairi"];
+    const LAST: &[&str] =
+        &["Lee", "Lei", "Müller", "Mueller", "Smith-Jones", "Jones", "de la Cruz", "Delacruz", "Nguyen", "Win", "Franklin Jr.", "Franklin"];
+    const NUMBERS: &[&str] = &["(312) 555-0142", "312-555-0143 x5", "+13125550142", "312 555 1042", "n/a"];
+    const EMAILS: &[&str] = &["ann.lee@gmail.com", "annlee@gmail.com", "bob@acmedental.com", "info@acmedental.com", "none@none.com"];
+    const FIRMS: &[&str] = &["Acme Dental LLC", "Acme Plumbing", "Boise Acme Dental", "The Lee Family"];
+
+    fn maybe(of: &'static [&'static str]) -> impl Strategy<Value = Option<&'static str>> {
+        proptest::option::weighted(0.8, select(of))
+    }
+
+    prop_compose! {
+        fn person()(first in maybe(FIRST), last in maybe(LAST), phone in maybe(NUMBERS), mobile in maybe(NUMBERS), email in maybe(EMAILS), firm in maybe(FIRMS)) -> Person {
+            let fields = Fields {
+                numbers: phone.into_iter().chain(mobile).collect(),
+                emails: email.into_iter().collect(),
+                first_name: first,
+                last_name: last,
+                account: firm,
+                ..Fields::default()
+            };
+            Person::of(person_rules(), "US", &fields)
+        }
+    }
+
+    prop_compose! {
+        fn sought()(first in maybe(FIRST), last in maybe(LAST), phone in maybe(NUMBERS), back in maybe(NUMBERS), email in maybe(EMAILS), firm in maybe(FIRMS)) -> Sought {
+            let own = |text: Option<&str>| text.map(str::to_owned);
+            let name = [first, last].into_iter().flatten().collect::<Vec<_>>().join(" ");
+            let caller = Caller { phone: own(phone), callback_phone: own(back), email: own(email), name: Some(name), company: own(firm), ..Caller::default() };
+            Sought::of(person_rules(), "US", &caller)
+        }
+    }
+
+    /// The strongest level that adds, of a comparison.
+    fn best(comparison: &Comparison) -> Option<Is> {
+        comparison.levels.iter().max_by(|a, b| a.bits.total_cmp(&b.bits)).filter(|level| level.bits > 0.0).map(|level| level.is)
+    }
+
+    proptest! {
+        #[test]
+        fn order_does_not_matter(sought in sought(), people in proptest::collection::vec(person(), 0..6)) {
+            let rules = person_rules();
+            let straight: Vec<&Person> = people.iter().collect();
+            let turned: Vec<&Person> = people.iter().rev().collect();
+            let (sums, mut other) = (weigh(rules, &sought, &straight), weigh(rules, &sought, &turned));
+            other.reverse();
+            prop_assert_eq!(&sums, &other);
+            // Equal candidates aside, the same one is taken.
+            let decide = |sums: &[Sum]| judge(rules, &sought, sums, &ranked(sums, |at| u64::try_from(at).unwrap_or(0)), false);
+            prop_assert_eq!(decide(&sums), decide(&other));
+        }
+
+        #[test]
+        fn lines_add_up(sought in sought(), people in proptest::collection::vec(person(), 0..6)) {
+            let rules = person_rules();
+            let sums = weigh(rules, &sought, &people.iter().collect::<Vec<_>>());
+            for (sum, person) in sums.iter().zip(&people) {
+                let lines = evidence::lines(rules, &sought, person, sum);
+                let total: f64 = lines.iter().map(|line| line.bits).sum();
+                prop_assert!((total - sum.bits).abs() < 1e-9, "{total} {lines:#?}");
+            }
+            if let Judgement::Accept(at) = judge(rules, &sought, &sums, &ranked(&sums, |at| u64::try_from(at).unwrap_or(0)), false) {
+                prop_assert!(sums[at].bits + 1e-9 >= rules.decide.accept);
+            }
+        }
+
+        #[test]
+        fn agreeing_never_lowers(sought in sought(), person in person(), place in 0_usize..9) {
+            let rules = person_rules();
+            let before = weigh(rules, &sought, &[&person]).remove(0);
+            let Some(comparison) = rules.compare.get(place) else { return Ok(()) };
+            let Some(is) = best(comparison) else { return Ok(()) };
+            let mut after = before.clone();
+            after.hits[place] = hit(comparison, is, None);
+            total(rules, &mut after);
+            prop_assert!(after.bits + 1e-9 >= before.bits, "{:?} {} {}", comparison.on, before.bits, after.bits);
+        }
+
+        #[test]
+        fn given_names_compare_both_ways(a in select(FIRST), b in select(FIRST)) {
+            let rules = person_rules();
+            let first = rules.on(CompareOn::FirstName);
+            let fold = |text: &str| aftercall_config::tables::fold(text);
+            prop_assert_eq!(names::given(rules, first, &fold(a), &fold(b)), names::given(rules, first, &fold(b), &fold(a)));
+        }
+
+        #[test]
+        fn companies_compare_both_ways(a in "[a-z]{3,8}( [a-z]{3,8}){0,3}", b in "[a-z]{3,8}( [a-z]{3,8}){0,3}") {
+            let read = |text: &str| crate::normalise::company(text, &person_rules().tables).unwrap_or_default();
+            let (a, b) = (read(&a), read(&b));
+            prop_assert_eq!(overlap(&a, &b), overlap(&b, &a));
+        }
+    }
+
+    #[track_caller]
+    fn check(caller: Caller, people: &[Fields<'_>], expected: &Judgement) {
+        let rules = person_rules();
+        let sought = Sought::of(rules, "US", &caller);
+        let people: Vec<Person> = people.iter().map(|fields| Person::of(rules, "US", fields)).collect();
+        let sums = weigh(rules, &sought, &people.iter().collect::<Vec<_>>());
+        let found = judge(rules, &sought, &sums, &ranked(&sums, |at| u64::try_from(at).unwrap_or(0)), false);
+        assert_eq!(&found, expected, "{caller:?} {sums:#?}");
+    }
+
+    fn said(phone: &str, name: &str, email: &str, company: &str) -> Caller {
+        let own = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Caller { phone: own(phone), name: own(name), email: own(email), company: own(company), ..Caller::default() }
+    }
+
+    fn on_file<'a>(first: &'a str, last: &'a str, phone: &'a str, email: &'a str) -> Fields<'a> {
+        Fields { numbers: vec![phone], emails: vec![email], first_name: Some(first), last_name: Some(last), ..Fields::default() }
+    }
+
+    const HOME: &str = "(312) 555-0142";
+    const FROM: &str = "+13125550142";
+
+    #[test]
+    fn worked_cases() {
+        let (bob, linda) = (on_file("Bob", "Ray", HOME, ""), on_file("Linda", "Ray", HOME, ""));
+        let couple = [bob, linda];
+        // A household's number: nobody guesses, but a name tells.
+        check(said(FROM, "", "", ""), &couple, &Judgement::Review(Some(0)));
+        check(said(FROM, "Linda", "", ""), &couple, &Judgement::Accept(1));
+        check(said(FROM, "Mrs. Ray", "", ""), &couple, &Judgement::Review(Some(0)));
+        // A reissued number, and a married name on her own.
+        check(said(FROM, "Petra Quist", "", ""), &couple[..1], &Judgement::New);
+        check(said(FROM, "Linda Quist", "", ""), &couple[1..], &Judgement::Accept(0));
+        // A name alone never writes.
+        check(said("anonymous", "Linda Ray", "", ""), &couple[1..], &Judgement::Review(Some(0)));
+        let firm = Fields { account: Some("Ray Dental LLC"), ..on_file("Linda", "Ray", "", "") };
+        check(said("anonymous", "Linda Ray", "", "ray dentistry"), &[firm], &Judgement::Accept(0));
+        // Father and son.
+        let men = [on_file("Samuel", "Ray", HOME, ""), on_file("Samuel", "Ray Jr.", HOME, "")];
+        check(said(FROM, "Samuel Ray", "", ""), &men, &Judgement::Review(Some(0)));
+        check(said(FROM, "Samuel Ray junior", "", ""), &men, &Judgement::Accept(1));
+        check(said(FROM, "Samuel Ray junior", "", ""), &men[..1], &Judgement::Review(Some(0)));
+        let by_short_name = [on_file("Cornelius", "Ray", HOME, ""), on_file("Neil", "Ray Jr.", HOME, "")];
+        check(said(FROM, "Cornelius Ray", "", ""), &by_short_name, &Judgement::Review(Some(0)));
+        // A couple with one short name, and names that look alike.
+        let couple = [on_file("Patrick", "Ray", HOME, ""), on_file("Patricia", "Ray", HOME, "")];
+        check(said(FROM, "Pat Ray", "", ""), &couple, &Judgement::Review(Some(0)));
+        check(said(FROM, "Patricia", "", ""), &couple, &Judgement::Accept(1));
+        // The number of one and the address of another.
+        let two = [on_file("Ann", "Lee", HOME, ""), on_file("Otto", "Kern", "", "otto.kern@gmail.com")];
+        check(said(FROM, "", "otto dot kern at g mail dot com", ""), &two, &Judgement::Review(Some(1)));
+        check(said(FROM, "Otto Kern", "otto dot kern at g mail dot com", ""), &two, &Judgement::Accept(1));
+        // Calling for somebody else.
+        check(said("anonymous", "Petra Quist calling for Linda Ray", "", ""), &couple, &Judgement::New);
+    }
+
+    #[test]
+    fn zz_speed() {
+        let rules = person_rules();
+        let caller = said(FROM, "uh Linda Grünewald", "linda dot gruenewald sixty three at g mail dot com", "the valley wealth advisors");
+        let firsts = ["Linda", "Bob", "Lynda", "Peter", "L", "Rosalinda", "Belinda", "Ann", "Marlin", "Lena"];
+        let mut times = Vec::new();
+        for _ in 0..3000 {
+            let t = std::time::Instant::now();
+            let sought = Sought::of(rules, "US", &caller);
+            let people: Vec<Person> = firsts
+                .iter()
+                .map(|f| {
+                    Person::of(
+                        rules,
+                        "US",
+                        &Fields {
+                            account: Some("Valley Wealth Advisors Co."),
+                            ..on_file(f, "Grünewald", HOME, "linda.gruenwald63@gmail.com")
+                        },
+                    )
+                })
+                .collect();
+            let sums = weigh(rules, &sought, &people.iter().collect::<Vec<_>>());
+            let order = ranked(&sums, |at| at as u64);
+            let j = judge(rules, &sought, &sums, &order, false);
+            let n: usize = sums.iter().zip(&people).map(|(s, p)| evidence::lines(rules, &sought, p, s).len()).sum();
+            let ids = ["a"; 10];
+            let w = crate::matching::what_if::what_if(rules, &sought, &sums, &ids, &order, crate::decision::Verdict::Ambiguous, |sums| {
+                let order = ranked(sums, |at| at as u64);
+                match judge(rules, &sought, sums, &order, false) {
+                    Judgement::Accept(_) => crate::decision::Verdict::Matched,
+                    Judgement::Review(_) => crate::decision::Verdict::Ambiguous,
+                    Judgement::New => crate::decision::Verdict::New,
+                }
+            });
+            times.push((t.elapsed().as_nanos(), n, w.len(), j));
+        }
+        times.sort_by_key(|t| t.0);
+        println!("ALL p50 {} p99 {} us", times[1500].0 / 1000, times[2970].0 / 1000);
+        let sought = Sought::of(rules, "US", &caller);
+        let people: Vec<Person> =
+            firsts.iter().map(|f| Person::of(rules, "US", &on_file(f, "Grünewald", HOME, "linda.gruenwald63@gmail.com"))).collect();
+        let refs: Vec<&Person> = people.iter().collect();
+        let t = std::time::Instant::now();
+        let mut k = 0.0;
+        for _ in 0..20000 {
+            let sums = weigh(rules, &sought, &refs);
+            let order = ranked(&sums, |at| at as u64);
+            let _ = judge(rules, &sought, &sums, &order, false);
+            k += sums[0].bits;
+        }
+        println!("IN HAND {} us each {k}", t.elapsed().as_micros() / 20000);
+    }
+}

@@ -73,7 +73,7 @@ pub fn spoken(word: &str, coarse: bool) -> String {
             b'c' | b'q' | b'k' => (Some('k'), 1),
             b'd' if next == b'g' && matches!(at(i + 2), b'e' | b'i') => (Some('j'), 2),
             b'g' if next == b'h' => (if i == 0 { Some('g') } else { None }, 2),
-            b'g' if next == b'e' && i == 0 || next == b'i' && i == 0 => (Some('j'), 1),
+            b'g' if i == 0 && matches!(next, b'e' | b'i') => (Some('j'), 1),
             b'z' => (Some('s'), 1),
             b'x' => (Some('k'), 1),
             b'v' => (Some('v'), 1),
@@ -121,7 +121,11 @@ pub fn alike(a: &str, b: &str) -> bool {
     };
     // One slip more where the word sounds the same: "Shaughnessy" has many spellings and one sound.
     let Some(edits) = edits(a, b, allowed + 1) else { return false };
-    if edits <= allowed && (edits <= 1 || a.as_bytes()[0] == b.as_bytes()[0]) {
+    if edits <= 1 && edits <= allowed {
+        return true;
+    }
+    // Two slips leave the beginning and, but for one sound, how the word is spoken.
+    if edits <= allowed && a.as_bytes()[0] == b.as_bytes()[0] && self::edits(&spoken(a, true), &spoken(b, true), 1).is_some() {
         return true;
     }
     long.len() > 3 && spoken(a, true) == spoken(b, true)

@@ -67,6 +67,11 @@ pub fn company(text: &str, tables: &Tables) -> Option<Company> {
 
 /// How much of two names is the same, from 0 to 1. Symmetrical.
 pub fn overlap(a: &Company, b: &Company) -> f64 {
+    // Which word is taken for which depends on where one begins; the better of both ways counts.
+    one_way(a, b).max(one_way(b, a))
+}
+
+fn one_way(a: &Company, b: &Company) -> f64 {
     if !a.words.is_empty() && a.joined() == b.joined() {
         // "fire stone" and "Firestone"; what it does may go unsaid, but not differ.
         return if a.trades.is_empty() || b.trades.is_empty() || shared(&a.trades, &b.trades) > 0 { 1.0 } else { 0.5 };
@@ -76,11 +81,11 @@ pub fn overlap(a: &Company, b: &Company) -> f64 {
     for exact in [true, false] {
         for word in &a.words {
             let equal = |other: &str| if exact { **word == *other } else { word.len() >= 4 && alike(word, other) && **word != *other };
-            if exact || !b.words.contains(word) {
-                if let Some(at) = (0..b.words.len()).find(|at| !taken[*at] && equal(&b.words[*at])) {
-                    taken[at] = true;
-                    same += if exact { 1.0 } else { 0.9 };
-                }
+            if (exact || !b.words.contains(word))
+                && let Some(at) = (0..b.words.len()).find(|at| !taken[*at] && equal(&b.words[*at]))
+            {
+                taken[at] = true;
+                same += if exact { 1.0 } else { 0.9 };
             }
         }
     }

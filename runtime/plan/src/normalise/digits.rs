@@ -33,10 +33,10 @@ pub fn field_numbers(text: &str, region: &str) -> Vec<Digits> {
     if found.is_empty() {
         let text = text.to_lowercase();
         for part in parts(&text) {
-            if let Some(one) = number(part, region) {
-                if !found.contains(&one) {
-                    found.push(one);
-                }
+            if let Some(one) = number(part, region)
+                && !found.contains(&one)
+            {
+                found.push(one);
             }
         }
     }

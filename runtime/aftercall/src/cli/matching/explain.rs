@@ -1,0 +1,100 @@
+//! `aftercall match explain CALL`: the sum behind a decision. Of a call in the journal, as it was decided; of a file, as it would be.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aftercall_config::call::CallOutcome;
+use aftercall_plan::decision::MatchDecision;
+use aftercall_plan::plan::pipeline_for;
+use jiff::Timestamp;
+
+use super::super::talk::{self, data, talk as say};
+use super::super::{Format, ProjectDir, input};
+use crate::connect::{Connections, Http, MemoryTokens};
+use crate::journal::{ArrivalKind, Journal, SqliteJournal};
+use crate::view;
+use crate::work::{Before, DryMemory, plan_call};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A call's id, or the beginning of it; or a file of calls, which is only read and decided
+    call: String,
+    #[command(flatten)]
+    project: ProjectDir,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
+    let path = PathBuf::from(&args.call);
+    let decisions = if path.is_file() || args.call == "-" { decide(args, path)? } else { recorded(args)? };
+    match args.format {
+        Format::Human => {
+            for (call, decision) in &decisions {
+                data(&view::decision::text(call, decision));
+            }
+        }
+        Format::Json => data(&format!("{:#}\n", view::decision::json(&decisions))),
+    }
+    Ok(0)
+}
+
+/// The decision that stands in the journal.
+fn recorded(args: &Args) -> anyhow::Result<Vec<(String, MatchDecision)>> {
+    let journal = super::super::calls::open(&args.project)?;
+    let story = talk::runtime()?.block_on(journal.call(args.call.clone()))?;
+    let Some(story) = story else {
+        anyhow::bail!("there is no file {0}, and the journal has no call that begins with `{0}`; `aftercall calls` lists them", args.call);
+    };
+    match story.plans.last().map(|plan| plan.decision.read::<MatchDecision>()).transpose()? {
+        Some(decision) => Ok(vec![(story.call.id.clone(), decision)]),
+        None => anyhow::bail!("{} was not decided yet; `aftercall show` tells why", story.call.id),
+    }
+}
+
+/// The decisions of a dry run.
+fn decide(args: &Args, path: PathBuf) -> anyhow::Result<Vec<(String, MatchDecision)>> {
+    let (project, _) = talk::project(&args.project.project)?;
+    let input = input::Input::of(path);
+    let source = input.source(&project)?;
+    let mut calls: Vec<CallOutcome> = Vec::new();
+    input.read(&project, &source, |item, _| {
+        match item.call {
+            Ok(taken) => {
+                if let ArrivalKind::Call(call) = &taken.arrival.kind {
+                    calls.push(call.outcome.read()?);
+                }
+            }
+            Err(reason) => say(&format!("{} {}:{}: {reason}\n", talk::red("error:"), item.file, item.line)),
+        }
+        Ok(())
+    })?;
+    let journal =
+        SqliteJournal::open_read_only(args.project.project.join(&project.store_path)).ok().map(|j| Arc::new(j) as Arc<dyn Journal>);
+    let connections = Connections::new(Arc::new(Http::new()?), &args.project.project, Arc::new(MemoryTokens::default()));
+    let reader = connections.reader();
+    let memory = DryMemory::new(journal.clone());
+    let mut decisions = Vec::new();
+    talk::runtime()?.block_on(async {
+        for call in &calls {
+            let name = format!("{}:{}", call.source, call.id);
+            let Some(pipeline) = pipeline_for(&project, call) else {
+                say(&format!("{name}: no pipeline takes this call\n"));
+                continue;
+            };
+            let mut before = Before::default();
+            if let Some(journal) = &journal {
+                let keys = crate::service::lane_keys(&project, call);
+                before.known =
+                    journal.lane_links(keys).await?.into_iter().filter_map(|l| Some((l.connection, l.record.read().ok()?))).collect();
+            }
+            match plan_call(&reader, &memory, &project, pipeline, call, before, Timestamp::now()).await {
+                Ok((_, plan)) => decisions.push((name, plan.decision)),
+                Err(error) => say(&format!("{} {name}: {}\n", talk::red("error:"), error.said())),
+            }
+        }
+        anyhow::Ok(())
+    })?;
+    Ok(decisions)
+}
