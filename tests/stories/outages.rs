@@ -159,6 +159,52 @@ fn a_late_application_doubles_nothing() {
     landed_once(&desk, 7);
 }
 
+/// An opportunity carries no key of ours: of all records of the example it alone cannot be told from a second one.
+fn with_a_new_deal() -> Desk {
+    let desk = Desk::salesforce().impatient();
+    let deal = "\n[[write]]\nid = \"deal\"\nmapping = \"salesforce/opportunity\"\nwhen = 'outcome == \"message\"'\n";
+    desk.add("pipelines/front-desk.toml", deal);
+    let warned = desk.run(&["check"]).exits(0);
+    assert!(warned.stdout.contains("AC0507") && warned.stdout.contains("`deal`"), "it is said before it runs: {}", warned.seen());
+    desk
+}
+
+#[track_caller]
+fn a_person_must_look(desk: &Desk, deals: usize) {
+    let story = desk.story("json:c-1");
+    assert_eq!(text(&story["call"], "status"), "held");
+    assert!(text(&story["call"], "status_reason").starts_with("deal: perhaps written"), "{}", story["call"]["status_reason"]);
+    assert_eq!(desk.crm_rows("Opportunity").len(), deals);
+    landed_once(desk, 7);
+}
+
+/// Story: the answer gets lost of a record that nobody can look for. It is not sent again on good luck: a person is asked, and all else lands.
+#[test]
+fn what_nobody_can_tell_waits_for_a_person() {
+    let desk = with_a_new_deal();
+    desk.crm.fault(FaultSpec::next(FaultKind::CommitThenDrop, 1).on_path("composite"));
+    desk.sync(&[stranger("c-1")]).exits(1);
+    a_person_must_look(&desk, 3);
+    // Nor by the next run.
+    desk.sync(&[]).exits(1);
+    a_person_must_look(&desk, 3);
+}
+
+/// Story: the same when the process dies before the answer.
+#[test]
+fn what_nobody_can_tell_after_a_kill_waits_for_a_person() {
+    let desk = with_a_new_deal();
+    desk.crm.fault(FaultSpec::next(FaultKind::Timeout, 1).on_path("composite"));
+    let service = desk.serve();
+    service.take(&stranger("c-1"));
+    desk.asked("composite", 1);
+    service.kill();
+    let service = desk.serve();
+    desk.settled(1);
+    a_person_must_look(&desk, 2);
+    drop(service);
+}
+
 /// Story: a booking whose answer gets lost, or which arrives late, is one booking.
 #[test]
 fn a_booking_with_a_lost_answer_is_one_booking() {

@@ -116,7 +116,8 @@ fn forged_payloads_are_refused() {
     let mut changed = body.clone();
     let at = changed.len() / 2;
     changed[at] = changed[at].wrapping_add(1);
-    let attempts: [(&str, Vec<(String, String)>, &[u8]); 7] = [
+    type Attempt<'a> = (&'a str, Vec<(String, String)>, &'a [u8]);
+    let attempts: [Attempt<'_>; 7] = [
         ("unsigned", Vec::new(), &body),
         ("another secret", signed_at("vapi", "a guess", &body, SignedDuration::ZERO), &body),
         ("another body", signed("vapi", &body), &changed),
