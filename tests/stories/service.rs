@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use aftercall_sandbox::{FaultKind, FaultSpec};
 use serde_json::{Value, json};
 
-use crate::support::{Desk, Running, aftercall, call, eventually, slot};
+use crate::support::{Desk, Running, aftercall, call, eventually, only, slot};
 
 fn follow_up(n: usize) -> Value {
     let caller = json!({"phone": format!("+1512555{:04}", 4000 + n % 7), "name": format!("Caller Number{}", n % 7)});
@@ -85,6 +85,29 @@ fn kill_nine_while_booking() {
     std::thread::sleep(std::time::Duration::from_millis(400));
     assert_eq!((desk.events().len(), desk.logged().len()), (1, 1));
     drop(service);
+}
+
+/// Story: the office changes what is written while a call still waits. The call keeps the meaning that it was taken in under, and gets
+/// the newest address: an outage is mended without touching what waits.
+#[test]
+fn a_waiting_call_keeps_its_meaning() {
+    let desk = Desk::salesforce().impatient();
+    let origin = desk.crm.origin();
+    desk.edit("aftercall.toml", &origin, "http://127.0.0.1:1");
+    let service = desk.serve();
+    service.take(&follow_up(1));
+    service.says("cannot read");
+    service.terminate().exits(0);
+    desk.edit("aftercall.toml", "http://127.0.0.1:1", &origin);
+    desk.edit("mappings/acme/contact.toml", "'Phone Inquiry'", "'Other'");
+    let service = desk.serve();
+    service.take(&follow_up(2));
+    assert_eq!(desk.settled(2).values().filter(|s| *s == "landed").count(), 2);
+    let source =
+        |name: &str| only(desk.crm_rows("Contact").into_iter().filter(|c| c["LastName"] == name).collect(), name)["LeadSource"].clone();
+    assert_eq!((source("Number1"), source("Number2")), (json!("Phone Inquiry"), json!("Other")));
+    let versions: Vec<Value> = ["json:c-1", "json:c-2"].map(|id| desk.story(id)["call"]["config_version"].clone()).to_vec();
+    assert_ne!(versions[0], versions[1], "and each says so");
 }
 
 /// Story: somebody starts a second one over the same journal. It says who has it, and touches nothing.

@@ -1,9 +1,10 @@
 //! Stories of payloads that come in over HTTP: genuine and forged, twice, late, and in shapes that nobody foresaw.
 
+use aftercall_sandbox::{FaultKind, FaultSpec};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{Desk, call, get, only, post, raw, repository, rows, secret, signed, signed_at, text};
+use crate::support::{Desk, call, eventually, get, only, post, raw, repository, rows, secret, signed, signed_at, text};
 
 fn payload(file: &str) -> Vec<u8> {
     let path = repository().join("examples/front-desk/calls").join(file);
@@ -76,6 +77,42 @@ fn ended_and_analysed_are_one_call() {
     assert_eq!((late.status, late.json()["status"].clone()), (200, json!("duplicate")));
     desk.settled(1);
     assert!(text(&only(desk.logged(), "still one"), "Description").contains("invoice PS-20417"));
+}
+
+/// Story: the analysis never comes. After the time that the source gives it, the call is worked with what is known.
+#[test]
+fn an_analysis_that_never_comes() {
+    let desk = Desk::salesforce();
+    let shipped = std::fs::read_to_string(repository().join("mappings/retell/source.toml")).expect("the source that ships");
+    assert!(shipped.contains("wait_s = 120"));
+    desk.write("mappings/retell/source.toml", &shipped.replace("wait_s = 120", "wait_s = 1"));
+    let service = desk.serve();
+    let mut ended: Value = serde_json::from_slice(&payload("03-known-escalation.json")).expect("JSON");
+    ended["event"] = json!("call_ended");
+    ended["call"].as_object_mut().expect("a call").remove("call_analysis");
+    assert_eq!(service.deliver("retell", ended.to_string().as_bytes()).status, 202);
+    let statuses = desk.settled(1);
+    assert!(statuses.values().all(|s| s == "landed"), "{statuses:?}");
+    assert_eq!(text(&only(desk.logged(), "the entry"), "WhoId"), "0035e0000000001AAA");
+}
+
+/// Story: a better word comes in while the first is being written. Both are heard, and the records end with the better one.
+#[test]
+fn a_better_word_while_it_is_worked() {
+    let desk = Desk::salesforce();
+    desk.crm.fault(FaultSpec::next(FaultKind::Slow, 1).on_path("composite").delayed_ms(500));
+    let service = desk.serve();
+    let mut said = call(
+        "c-1",
+        json!({"outcome": "message", "follow_up": {"reason": "Call back"}, "caller": {"phone": "+15125559001", "name": "Tess Newman"}}),
+    );
+    service.take(&said);
+    eventually("it is being written", || desk.calls()["calls"][0]["writes"]["intent"].as_u64());
+    said["follow_up"]["reason"] = json!("Split bill 77");
+    assert_eq!(service.deliver("json", said.to_string().as_bytes()).json()["status"], "amended");
+    assert_eq!(desk.settled(1)["json:c-1"], "landed");
+    assert_eq!(text(&only(desk.to_dos(), "one task"), "Subject"), "Split bill 77");
+    assert_eq!((desk.logged().len(), desk.crm_rows("Contact").len()), (1, 7));
 }
 
 /// Story: hours later the platform analyses the call anew. The same records get the better words; none is added.

@@ -163,9 +163,9 @@ codes! {
     MissingKey = "AC0202", Error;
     /// A template names a value that there is not.
     UnknownVariable = "AC0203", Error;
-    /// A template calls a function that there is not.
+    /// A template or a condition calls a function that there is not.
     UnknownFunction = "AC0204", Error;
-    /// A template that cannot be parsed.
+    /// A template that cannot be read.
     TemplateSyntax = "AC0205", Error;
     /// A function is given too few or too many values.
     FunctionArguments = "AC0206", Error;
@@ -173,7 +173,7 @@ codes! {
     WrongType = "AC0207", Error;
     /// A value that is not one of those allowed.
     NotAllowed = "AC0208", Error;
-    /// A condition that cannot be parsed.
+    /// A condition that cannot be read.
     ConditionSyntax = "AC0211", Error;
     /// A condition names a value that there is not.
     ConditionVariable = "AC0212", Error;
@@ -219,7 +219,7 @@ codes! {
     TwiceNamed = "AC0411", Error;
     /// A source without a way to prove who sent the payload.
     Unsigned = "AC0412", Error;
-    /// A file that nothing uses, or whose place does not fit what it says.
+    /// A file whose place does not fit what it says.
     WrongPlace = "AC0413", Error;
     /// A policy that lacks what it needs.
     Policy = "AC0501", Error;
@@ -229,7 +229,7 @@ codes! {
     Quantity = "AC0503", Error;
     /// Thresholds or weights that contradict each other.
     Threshold = "AC0504", Error;
-    /// A rule that can never be reached.
+    /// Something that can never be reached: a rule, a route, a pipeline.
     Unreachable = "AC0505", Warning;
     /// A connector that lacks a request which a mapping needs.
     MissingRequest = "AC0506", Error;

@@ -83,7 +83,8 @@ impl Desk {
             text
         });
         for (name, value) in known_secrets() {
-            desk.write(&format!("secrets/{name}"), &value);
+            // As an editor leaves it, with a line break.
+            desk.write(&format!("secrets/{name}"), &format!("{value}\n"));
         }
         desk
     }

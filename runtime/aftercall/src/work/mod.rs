@@ -1,8 +1,9 @@
 //! Making it happen, and being sure of it: lanes, plans, intents, attempts, outcomes.
 //!
-//! `worker` takes calls, `gather` reads, `perform` commits and acts, `step` decides what a failure means, `progress` knows
+//! `worker` takes calls, `gather` reads, `perform` commits and acts, `doubt` looks where an answer is missing, `step` decides what a failure means, `progress` knows
 //! where a call stands. The only holder of a `Writer`.
 
+mod doubt;
 mod gather;
 mod memory;
 mod perform;

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aftercall_config::call::CallOutcome;
-use aftercall_config::functions::{text, timestamp};
+use aftercall_config::functions::timestamp;
 use aftercall_config::project::{Connection, Pipeline, Project};
-use aftercall_plan::context::{KnownContact, Record as CrmRecord};
+use aftercall_plan::context::{Context, KnownContact, Record as CrmRecord};
 use aftercall_plan::model::{FieldVerdict, Guarantee, Link, LinkTo, Op, Plan, Write};
 use aftercall_plan::plan::pipeline_for;
 use futures_util::future::join_all;
@@ -17,11 +17,11 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::gather::{Before, Trouble as ReadTrouble, plan_call};
-use super::progress::{Progress, Standing, depends_on, due, own, receipt, sends, verdict};
+use super::progress::{Progress, Standing, Verdict, depends_on, due, missing, own, receipt, sends, under_way, verdict};
 use super::retry::{counts, next_attempt, policy};
 use super::step::{Attempt, Step, step};
 use super::worker::Worker;
-use crate::connect::{Check, Failure, LinkTarget, Outgoing, OutgoingOp, Probe, Sent};
+use crate::connect::{Failure, LinkTarget, Outgoing, OutgoingOp, Sent};
 use crate::journal::{
     self, CallChange, CallStatus, Claim, Created, FieldWritten, Json, NewEvent, NewPlan, NewWrite, PlanOutcome, Record, Recording, SlotAsk,
     Then, Trouble, WriteChange, WriteOutcome, WriteState,
@@ -37,15 +37,17 @@ const MAX_ROUNDS: usize = 12;
 const ROUNDS_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// One call in hand.
-struct Hand<'a> {
-    worker: &'a Worker,
-    claim: &'a Claim,
+pub(super) struct Hand<'a> {
+    pub(super) worker: &'a Worker,
+    pub(super) claim: &'a Claim,
     project: Arc<Project>,
-    pipeline: Arc<Pipeline>,
+    pub(super) pipeline: Arc<Pipeline>,
     call: CallOutcome,
     until: Timestamp,
     replans: u32,
     evidence: Vec<CrmRecord>,
+    /// A system that cannot be read, while the others are worked.
+    away: Option<(String, Failure)>,
 }
 
 /// Works a claimed call as far as it goes now, and gives its lane back.
@@ -68,7 +70,7 @@ pub(super) async fn work(worker: &Worker, claim: &Claim) -> Result<CallStatus, j
     let Some(pipeline) = pipeline_for(&project, &call).cloned() else {
         return finish(CallStatus::Skipped, "no pipeline takes this call".to_owned()).await;
     };
-    let mut hand = Hand { worker, claim, project, pipeline, call, until: claim.until, replans: 0, evidence: Vec::new() };
+    let mut hand = Hand { worker, claim, project, pipeline, call, until: claim.until, replans: 0, evidence: Vec::new(), away: None };
     hand.run().await
 }
 
@@ -76,7 +78,7 @@ fn recording(claim: &Claim, now: Timestamp, records: Vec<Record>, then: Then) ->
     Recording { guard: claim.guard, call: claim.call.seq, revision: claim.call.revision, now, records, then }
 }
 
-fn event(kind: &str, write: Option<&str>, data: &Value) -> Record {
+pub(super) fn event(kind: &str, write: Option<&str>, data: &Value) -> Record {
     Record::Event(NewEvent { kind: kind.to_owned(), write: write.map(str::to_owned), data: Json::from(data) })
 }
 
@@ -166,48 +168,15 @@ impl Hand<'_> {
                 progress.next_at = Some(now);
             }
         }
+        // Without a system that could not be read: it is made whole as soon as nothing is under way any more.
+        if !missing(&plan, &self.pipeline).is_empty() && !under_way(&standing, now) {
+            return None;
+        }
         let sent = standing
             .values()
             .any(|p| matches!(p.state, WriteState::Applied | WriteState::Unknown | WriteState::Rejected | WriteState::Dead));
         let old = now.duration_since(row.recorded_at) > PLAN_AGE;
         (sent || !old).then_some((plan, standing))
-    }
-
-    /// Creates whose answer was lost are looked for by their marker before they are sent again. What is found has landed; what cannot be
-    /// looked for, or is not there, goes the way of its guarantee.
-    async fn look_for_doubtful(&self, plan: &Plan, standing: &mut Standing, now: Timestamp, records: &mut Vec<Record>) {
-        for write in &plan.writes {
-            let Op::Create { marker } = &write.op else { continue };
-            let is_due = |p: &&mut Progress| p.state == WriteState::Unknown && p.next_at.is_some_and(|at| at <= now);
-            let Some(progress) = standing.get_mut(&write.id).filter(is_due) else { continue };
-            let Some(rule) = self.pipeline.writes.iter().find(|r| r.id == write.id) else { continue };
-            match self.worker.connections.reader().probe(&rule.connection, &write.object, marker).await {
-                Ok(Probe::Found(record)) => {
-                    records.push(event("found", Some(&write.id), &json!({"record": record.id})));
-                    if self.withdrawn(write, progress, &record.id, records).await {
-                        continue;
-                    }
-                    progress.state = WriteState::Applied;
-                    progress.record_id = Some(record.id.clone());
-                    self.landed(write, progress, &record.id, None, true, records);
-                }
-                Ok(Probe::Absent | Probe::CannotTell) => {}
-                Err(failure) => {
-                    // It cannot be looked for now, so it is not sent now either.
-                    let policy = policy(&self.pipeline.retry, failure.class);
-                    let attempt = u32::try_from(progress.attempt).unwrap_or(1);
-                    let since = progress.since.unwrap_or(now);
-                    progress.next_at =
-                        next_attempt(&policy, attempt, since, now, failure.retry_after, spread(&self.claim.call.id, progress.attempt));
-                    let change = WriteChange {
-                        since: Some(since),
-                        next_at: progress.next_at,
-                        ..WriteChange::to(write.id.clone(), WriteState::Unknown)
-                    };
-                    records.push(Record::Write(change));
-                }
-            }
-        }
     }
 
     /// Reads, plans and puts the plan on record with its intents. `Err` is where the call stands when it cannot be planned now.
@@ -216,14 +185,15 @@ impl Hand<'_> {
         let known: BTreeMap<String, KnownContact> =
             claim.links.iter().filter_map(|link| Some((link.connection.clone(), link.record.read().ok()?))).collect();
         let before = Before { known, own: own(&self.pipeline, &claim.writes), evidence: self.evidence.clone() };
-        let reader = self.worker.connections.reader();
-        let planned = plan_call(&reader, self.worker.memory.as_ref(), &self.project, &self.pipeline, &self.call, before, now).await;
+        let planned = self.read_and_plan(before, now).await;
         let (context, plan) = match planned {
             Ok(both) => both,
             Err(ReadTrouble::Journal(error)) => return Err(error),
             Err(ReadTrouble::System { connection, failure }) => return self.cannot_read(&connection, &failure).await.map(Err),
         };
-        self.worker.forget_read_failures(claim.call.seq);
+        if self.away.is_none() {
+            self.worker.forget_read_failures(claim.call.seq);
+        }
         let mut standing: Standing = claim.writes.iter().map(|w| (w.write.clone(), Progress::of(w))).collect();
         let fresh: Standing = plan.writes.iter().map(|w| (w.id.clone(), Progress::fresh(first_state(w)))).collect();
         let ready = due(&plan, &fresh, now);
@@ -303,6 +273,29 @@ impl Hand<'_> {
         Ok(Ok((plan, standing)))
     }
 
+    /// Reads and plans. What belongs into a system that cannot be read waits for it, and holds up nothing in the others; without the
+    /// one in which the caller is looked for, nothing can be planned.
+    async fn read_and_plan(&mut self, before: Before, now: Timestamp) -> Result<(Context, Plan), ReadTrouble> {
+        self.away = None;
+        let reader = self.worker.connections.reader();
+        let mut pipeline = self.pipeline.clone();
+        loop {
+            let memory = self.worker.memory.as_ref();
+            match plan_call(&reader, memory, &self.project, &pipeline, &self.call, before.clone(), now).await {
+                Err(ReadTrouble::System { connection, failure }) if pipeline.writes.iter().any(|w| w.connection.id == connection) => {
+                    if connection == pipeline.connection.id {
+                        return Err(ReadTrouble::System { connection, failure });
+                    }
+                    tracing::warn!(call = %self.claim.call.id, connection, %failure, "cannot read; the rest is worked without it");
+                    let writes = pipeline.writes.iter().filter(|w| w.connection.id != connection).cloned().collect();
+                    pipeline = Arc::new(Pipeline { writes, ..(*pipeline).clone() });
+                    self.away = Some((connection, failure));
+                }
+                other => return other,
+            }
+        }
+    }
+
     /// The caller's record, as far as the plan knows it already: the next call need not search for it.
     fn link_record(&self, plan: &Plan) -> Record {
         let connection = &self.pipeline.connection;
@@ -319,12 +312,7 @@ impl Hand<'_> {
     /// Reading failed: the call waits, and so does its caller.
     async fn cannot_read(&self, connection: &str, failure: &Failure) -> Result<CallStatus, journal::Error> {
         let now = self.worker.now();
-        let (count, first) =
-            self.worker.read_failed(self.claim.call.seq, self.claim.call.received_at.max(now - SignedDuration::from_hours(1)), now);
-        let policy = policy(&self.pipeline.retry, failure.class);
-        let failed = if counts(failure.class) { count } else { count.min(6) };
-        let spread = spread(&self.claim.call.id, i64::from(count));
-        let next = next_attempt(&policy, failed, first, now, failure.retry_after, spread);
+        let next = self.next_read(failure, now);
         let reason = format!("{connection} cannot be read: {failure}");
         let change = match next {
             Some(at) => CallChange { status: CallStatus::Waiting, reason: Some(reason), next_at: Some(at), blocks_lane: true },
@@ -335,6 +323,16 @@ impl Hand<'_> {
             json!({"connection": connection, "class": failure.class, "status": failure.status, "message": sentence(&failure.message)});
         let records = vec![event("read_failed", None, &data), Record::Call(change)];
         self.worker.journal.record(recording(self.claim, now, records, Then::Release)).await.map(|r| r.status)
+    }
+
+    /// When to read again.
+    fn next_read(&self, failure: &Failure, now: Timestamp) -> Option<Timestamp> {
+        let (count, first) =
+            self.worker.read_failed(self.claim.call.seq, self.claim.call.received_at.max(now - SignedDuration::from_hours(1)), now);
+        let policy = policy(&self.pipeline.retry, failure.class);
+        let failed = if counts(failure.class) { count } else { count.min(6) };
+        let spread = spread(&self.claim.call.id, i64::from(count));
+        next_attempt(&policy, failed, first, now, failure.retry_after, spread)
     }
 
     /// Puts intents on record, together with what came before.
@@ -405,7 +403,12 @@ impl Hand<'_> {
                 if self.withdrawn(write, progress, &landed.id, records).await {
                     return None;
                 }
-                self.read_back(write, progress, &landed.id).await;
+                // What can be sent again without harm is, rather than called refused on no ground.
+                if let Err(failure) = self.read_back(write, progress, &landed.id).await
+                    && repeatable(write)
+                {
+                    return self.failed(write, progress, &failure, now, records);
+                }
                 progress.state = WriteState::Applied;
                 progress.record_id = Some(landed.id.clone());
                 self.landed(write, progress, &landed.id, landed.url, landed.created, records);
@@ -419,59 +422,15 @@ impl Hand<'_> {
         }
     }
 
-    /// Fields that were refused and stand there all the same: an attempt whose answer was lost had written them, and the
-    /// system takes them on a new record only. They are no refusal.
-    async fn read_back(&self, write: &Write, progress: &mut Progress, id: &str) {
-        let Some(rule) = self.pipeline.writes.iter().find(|r| r.id == write.id) else { return };
-        if progress.refused.is_empty() || progress.attempt < 2 || !matches!(write.op, Op::Create { .. }) {
-            return;
-        }
-        let fields: Vec<String> = progress.refused.keys().cloned().collect();
-        match self.worker.connections.reader().read(&rule.connection, &write.object, id, &fields).await {
-            Ok(Some(record)) => progress.refused.retain(|name, _| {
-                let sent = write.fields.iter().find(|f| &f.field == name).and_then(|f| f.after.as_ref());
-                let there = record.fields.get(name).filter(|value| !value.is_null());
-                sent.is_none_or(|sent| there.is_none_or(|there| text(sent) != text(there)))
-            }),
-            Ok(None) => {}
-            Err(failure) => {
-                tracing::warn!(call = %self.claim.call.id, write = %write.id, %failure, "refused fields could not be read back")
-            }
-        }
-    }
-
-    /// A booking that met somebody else's is given back, and that is put down.
-    async fn withdrawn(&self, write: &Write, progress: &mut Progress, id: &str, records: &mut Vec<Record>) -> bool {
-        let Some(taken) = self.second_look(write, id).await else { return false };
-        progress.state = WriteState::Dead;
-        let mut change = WriteChange::to(write.id.clone(), WriteState::Dead);
-        change.trouble = Some(Trouble { class: "slot_taken".to_owned(), message: taken.clone(), http_status: None });
-        records.push(Record::Write(change));
-        records.push(Record::SlotsReleased { write: Some(write.id.clone()) });
-        records.push(event("withdrawn", Some(&write.id), &json!({"because": taken})));
-        true
-    }
-
-    /// After a booking: is anybody else there now? Then ours is given back, and the sentence says who.
-    async fn second_look(&self, write: &Write, id: &str) -> Option<String> {
-        let booking = write.booking.as_ref()?;
-        let rule = self.pipeline.writes.iter().find(|r| r.id == write.id)?;
-        match self.worker.connections.reader().book_check(&rule.connection, &write.object, id, booking.start, booking.end).await {
-            Ok(Check::Clear) => None,
-            Ok(Check::Taken { by }) => {
-                let gone = self.worker.connections.writer().withdraw(&rule.connection, &write.object, id).await;
-                let after = if gone.is_ok() { "ours was given back" } else { "ours could not be given back: remove it by hand" };
-                Some(format!("somebody else took the time at the same moment ({}); {after}", by.title.as_deref().unwrap_or("no title")))
-            }
-            // It is booked; only the certainty is missing, and a person's calendar shows both.
-            Err(failure) => {
-                tracing::warn!(call = %self.claim.call.id, write = %write.id, %failure, "booked, but could not look again");
-                None
-            }
-        }
-    }
-
-    fn landed(&self, write: &Write, progress: &Progress, id: &str, url: Option<String>, created: bool, records: &mut Vec<Record>) {
+    pub(super) fn landed(
+        &self,
+        write: &Write,
+        progress: &Progress,
+        id: &str,
+        url: Option<String>,
+        created: bool,
+        records: &mut Vec<Record>,
+    ) {
         let mut change = WriteChange::to(write.id.clone(), WriteState::Applied);
         change.record_id = Some(id.to_owned());
         change.record_url = url;
@@ -598,9 +557,33 @@ impl Hand<'_> {
         }
     }
 
+    /// The verdict on a plan that lacks what could not be read: the call goes on with it later.
+    fn complete(&self, plan: &Plan, verdict: Verdict) -> Verdict {
+        let missing = missing(plan, &self.pipeline).join(", ");
+        if missing.is_empty() {
+            return verdict;
+        }
+        let now = self.worker.now();
+        let next_at = match &self.away {
+            Some((_, failure)) => self.next_read(failure, now),
+            // What was under way has come to its end.
+            None => verdict.next_at.or(Some(now)),
+        };
+        let why = self.away.as_ref().map(|(connection, failure)| format!("{connection} cannot be read: {failure}"));
+        let why = why.unwrap_or_else(|| "not planned yet".to_owned());
+        match next_at {
+            Some(at) => {
+                let reason = Some(format!("{missing} to be tried again: {why}"));
+                Verdict { status: CallStatus::Waiting, reason, next_at: Some(verdict.next_at.map_or(at, |own| own.min(at))), ..verdict }
+            }
+            None if verdict.next_at.is_some() => verdict,
+            None => Verdict { status: CallStatus::Partial, reason: Some(format!("{missing} did not land: {why}")), ..verdict },
+        }
+    }
+
     async fn finish(&self, plan: &Plan, standing: &Standing, mut records: Vec<Record>) -> Result<CallStatus, journal::Error> {
         let contact = plan.writes.iter().find(|w| self.is_contact(w)).map(|w| w.id.as_str());
-        let verdict = verdict(plan, standing, contact);
+        let verdict = self.complete(plan, verdict(plan, standing, contact));
         records.push(event("worked", None, &json!({"status": verdict.status})));
         records.push(Record::Call(CallChange {
             status: verdict.status,
@@ -679,7 +662,7 @@ fn outgoing(write: &Write, standing: &Standing, ready: &[String]) -> Outgoing {
 }
 
 /// A number in 0..1 that spreads retries: from the call and the attempt, so that a replay waits just as long.
-fn spread(call: &str, attempt: i64) -> f64 {
+pub(super) fn spread(call: &str, attempt: i64) -> f64 {
     let digest = Sha256::digest(format!("{call}/{attempt}").as_bytes());
     let bytes = [digest[0], digest[1], digest[2], digest[3]];
     f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX)

@@ -114,6 +114,22 @@ pub(super) fn due(plan: &Plan, standing: &Standing, now: Timestamp) -> Vec<Strin
     plan.writes.iter().filter(|w| ready.contains(w.id.as_str())).map(|w| w.id.clone()).collect()
 }
 
+/// What the pipeline asks for and the plan does not have, because a system could not be read.
+pub(super) fn missing<'a>(plan: &Plan, pipeline: &'a Pipeline) -> Vec<&'a str> {
+    let planned = |id: &str| plan.writes.iter().any(|write| write.id == id);
+    pipeline.writes.iter().map(|rule| rule.id.as_str()).filter(|id| !planned(id)).collect()
+}
+
+/// Whether something must be awaited before the call is planned again: an answer, or the time of a next attempt.
+pub(super) fn under_way(standing: &Standing, now: Timestamp) -> bool {
+    standing.values().any(|progress| match progress.state {
+        WriteState::Intent => true,
+        WriteState::Unknown => progress.next_at.is_some(),
+        WriteState::Waiting => progress.next_at.is_some_and(|at| at > now),
+        _ => false,
+    })
+}
+
 /// What is on record of each field of a write.
 pub(super) fn receipt(write: &Write, progress: &Progress) -> Value {
     let landed = progress.state == WriteState::Applied;

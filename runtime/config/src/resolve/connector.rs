@@ -16,6 +16,46 @@ use crate::types::Type;
 
 const METHODS: [&str; 5] = ["GET", "POST", "PATCH", "PUT", "DELETE"];
 
+/// Keys that name places in an answer, by their section; `*` is any name or item.
+const PLACES: &[(&[&str], &[&str])] = &[
+    (&["auth", "*"], &["base_url_from"]),
+    (&["find"], &["rows", "id", "fields", "more"]),
+    (&["find", "related", "*"], &["rows", "id", "fields"]),
+    (&["related", "*"], &["rows", "id", "fields"]),
+    (&["users"], &["rows", "id"]),
+    (&["object", "*", "booking"], &["rows", "id", "row_start", "row_end", "row_title"]),
+    (&["object", "*", "write"], &["id", "fields"]),
+    (&["write"], &["id", "fields"]),
+    (&["pack"], &["results", "result_ref", "result_status", "result_body"]),
+    (&["error_body"], &["code", "message", "field"]),
+    (&["error", "*"], &["existing_id"]),
+];
+
+/// Whether every place in an answer is written as one: without its `/` it would be the whole answer, and nobody would notice.
+fn check_places(value: &Value, at: &Place, section: &[&str], keys: &[&str], findings: &mut Vec<Finding>) {
+    match (value, section) {
+        (Value::Array(items), _) => {
+            let section = section.strip_prefix(&["*"]).unwrap_or(section);
+            items.iter().enumerate().for_each(|(index, item)| check_places(item, &at.clone().item(index), section, keys, findings));
+        }
+        (Value::Object(table), [name, rest @ ..]) => {
+            for (key, inner) in table.iter().filter(|(key, _)| *name == "*" || key == name) {
+                check_places(inner, &at.clone().down(key), rest, keys, findings);
+            }
+        }
+        (Value::Object(table), []) => {
+            for (key, inner) in table.iter().filter(|(key, inner)| keys.contains(&key.as_str()) && !inner.is_object()) {
+                check_places(inner, &at.clone().down(key), &[], keys, findings);
+            }
+        }
+        (Value::String(text), []) if !text.is_empty() && !text.starts_with('/') => {
+            let finding = Finding::new(Code::NotAllowed, format!("`{text}` is no place in an answer"), at.clone());
+            findings.push(finding.help(format!("a place begins with `/`: write `/{}`", text.replace('.', "/"))));
+        }
+        _ => {}
+    }
+}
+
 struct Compile<'a> {
     typed: &'a Typed<ConnectorDecl>,
     findings: &'a mut Vec<Finding>,
@@ -55,6 +95,9 @@ pub(super) fn resolve(name: &str, typed: &Typed<ConnectorDecl>, findings: &mut V
         Some((request, item))
     });
     compile.objects();
+    for (section, keys) in PLACES {
+        check_places(&typed.document.value, &place, section, keys, compile.findings);
+    }
     for (index, grant) in decl.auth.iter().enumerate() {
         if let Some(url) = &grant.token_url {
             let types = compile.types(&[]);

@@ -36,10 +36,11 @@ const CLASSES: [&str; 12] = [
     "timeout",
 ];
 
-/// Resolves one pipeline; `None` where it cannot run. What does not depend on its connection is checked even then.
+/// Resolves one pipeline; `None` where it cannot run. What does not depend on its connection is checked even then, and without a
+/// project file, too.
 pub(super) fn resolve(
     typed: &Typed<PipelineDecl>,
-    project: &Typed<ProjectDecl>,
+    project: Option<&Typed<ProjectDecl>>,
     connections: &IndexMap<String, Arc<Connection>>,
     connectors: &Connectors<'_>,
     written: &Written,
@@ -50,11 +51,11 @@ pub(super) fn resolve(
     let place = typed.document.place(&[]);
     // A source that is misspelled in the project file is missed here for that alone.
     let known = |name: &String| written.sources.contains_key(name) || written.is_broken(&format!("mappings/{name}/source.toml"));
-    let sound = project.whole(&["source"]) && project.decl.source.keys().all(known);
-    for (index, source) in decl.source.iter().enumerate().filter(|_| sound) {
-        if !project.decl.source.contains_key(source) {
+    let sources = project.filter(|p| p.whole(&["source"]) && p.decl.source.keys().all(known)).map(|p| &p.decl.source);
+    for (index, source) in decl.source.iter().enumerate() {
+        if let Some(sources) = sources.filter(|sources| !sources.contains_key(source)) {
             let at = place.clone().down("source").item(index);
-            let names: Vec<&str> = project.decl.source.keys().map(String::as_str).collect();
+            let names: Vec<&str> = sources.keys().map(String::as_str).collect();
             let message = format!("`aftercall.toml` has no source `{source}`");
             let finding = Finding::new(Code::UnknownSource, message, at);
             findings.push(if names.is_empty() {
@@ -277,7 +278,7 @@ fn due(text: &str, at: &Place, types: &Type, findings: &mut Vec<Finding>) -> Opt
 
 struct WriteContext<'a> {
     typed: &'a Typed<PipelineDecl>,
-    project: &'a Typed<ProjectDecl>,
+    project: Option<&'a Typed<ProjectDecl>>,
     connections: &'a IndexMap<String, Arc<Connection>>,
     connectors: &'a Connectors<'a>,
     written: &'a Written,
@@ -291,8 +292,9 @@ impl WriteContext<'_> {
             return Some(found.clone());
         }
         // A connection that is declared and broken has its own finding.
-        if !self.project.decl.connection.contains_key(name) && self.project.whole(&["connection"]) {
-            let names: Vec<&str> = self.project.decl.connection.keys().map(String::as_str).collect();
+        let declared = self.project.filter(|p| p.whole(&["connection"])).map(|p| &p.decl.connection);
+        if let Some(declared) = declared.filter(|declared| !declared.contains_key(name)) {
+            let names: Vec<&str> = declared.keys().map(String::as_str).collect();
             let finding = Finding::new(Code::UnknownConnection, format!("`aftercall.toml` has no connection `{name}`"), at);
             findings.push(if names.is_empty() {
                 finding.help(format!("add `[connection.{name}]` there"))

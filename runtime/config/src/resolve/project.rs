@@ -29,18 +29,23 @@ pub(super) fn resolve(project: Option<&Typed<ProjectDecl>>, written: &Written, f
     let used = |of: fn(&PipelineDecl) -> Vec<&str>, name: &str| written.pipelines.values().any(|p| of(&p.decl).contains(&name));
     let open = open_types(true);
     for (name, typed) in &written.mappings {
-        let types = (project.is_none() || !used(|p| p.write.iter().map(|w| w.mapping.as_str()).collect(), name)).then_some(&open);
+        let types = (!used(|p| p.write.iter().map(|w| w.mapping.as_str()).collect(), name)).then_some(&open);
         mapping::check(typed, &connectors, written, types, findings);
     }
     let tables = super::matching::build(written.tables.values(), findings);
     for (name, typed) in &written.matches {
-        if typed.left_out.is_empty() && (project.is_none() || !used(|p| vec![p.r#match.r#use.as_str()], name)) {
+        if typed.left_out.is_empty() && !used(|p| vec![p.r#match.r#use.as_str()], name) {
             super::matching::resolve(typed, &tables, findings);
         }
     }
     for (name, typed) in &written.sources {
         if project.is_none_or(|p| !p.decl.source.contains_key(name)) {
             source::resolve(name, typed, None, findings);
+        }
+    }
+    if project.is_none() {
+        for declared in written.pipelines.values() {
+            pipeline::resolve(declared, None, &IndexMap::new(), &connectors, written, &tables, findings);
         }
     }
     project.map(|typed| resolve_project(typed, &connectors, &tables, written, findings))
@@ -108,7 +113,7 @@ fn resolve_project(
     for (file, declared) in &written.pipelines {
         check_reach(declared, &earlier, findings);
         earlier.push((file, declared));
-        if let Some(pipeline) = pipeline::resolve(declared, typed, &connections, connectors, written, tables, findings) {
+        if let Some(pipeline) = pipeline::resolve(declared, Some(typed), &connections, connectors, written, tables, findings) {
             pipelines.push(Arc::new(pipeline));
         }
     }

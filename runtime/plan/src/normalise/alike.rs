@@ -71,7 +71,7 @@ pub fn spoken(word: &str, coarse: bool) -> String {
             b'c' if next == b'k' => (Some('k'), 2),
             b'c' if matches!(next, b'e' | b'i' | b'y') => (Some('s'), 1),
             b'c' | b'q' | b'k' => (Some('k'), 1),
-            b'd' if next == b'g' && matches!(at(i + 2), b'e' | b'i') => (Some('j'), 2),
+            b'd' | b't' if next == b'g' && matches!(at(i + 2), b'e' | b'i') => (Some('j'), 2),
             b'g' if next == b'h' => (if i == 0 { Some('g') } else { None }, 2),
             b'g' if i == 0 && matches!(next, b'e' | b'i') => (Some('j'), 1),
             b'z' => (Some('s'), 1),

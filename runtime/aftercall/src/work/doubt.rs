@@ -1,0 +1,110 @@
+//! What only looking can tell: whether a write whose answer was lost has landed, whether a refused field stands there all the same,
+//! and whether a booking is the only one at its time.
+//!
+//! Not for deciding what to send: that is `perform`.
+
+use aftercall_config::functions::text;
+use aftercall_plan::model::{Op, Plan, Write};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::perform::{Hand, event, spread};
+use super::progress::{Progress, Standing};
+use super::retry::{next_attempt, policy};
+use crate::connect::{Check, Failure, Probe};
+use crate::journal::{Record, Trouble, WriteChange, WriteState};
+
+impl Hand<'_> {
+    /// Creates whose answer was lost are looked for by their marker before they are sent again. What is found has landed; what cannot be
+    /// looked for, or is not there, goes the way of its guarantee.
+    pub(super) async fn look_for_doubtful(&self, plan: &Plan, standing: &mut Standing, now: Timestamp, records: &mut Vec<Record>) {
+        for write in &plan.writes {
+            let Op::Create { marker } = &write.op else { continue };
+            let is_due = |p: &&mut Progress| p.state == WriteState::Unknown && p.next_at.is_some_and(|at| at <= now);
+            let Some(progress) = standing.get_mut(&write.id).filter(is_due) else { continue };
+            let Some(rule) = self.pipeline.writes.iter().find(|r| r.id == write.id) else { continue };
+            let looked = match self.worker.connections.reader().probe(&rule.connection, &write.object, marker).await {
+                Ok(Probe::Found(record)) => self.read_back(write, progress, &record.id).await.map(|()| Some(record.id)),
+                Ok(Probe::Absent | Probe::CannotTell) => Ok(None),
+                Err(failure) => Err(failure),
+            };
+            match looked {
+                Ok(Some(id)) => {
+                    records.push(event("found", Some(&write.id), &json!({"record": id})));
+                    if self.withdrawn(write, progress, &id, records).await {
+                        continue;
+                    }
+                    progress.state = WriteState::Applied;
+                    progress.record_id = Some(id.clone());
+                    self.landed(write, progress, &id, None, true, records);
+                }
+                Ok(None) => {}
+                Err(failure) => {
+                    // It cannot be looked for now, so it is not sent now either.
+                    let policy = policy(&self.pipeline.retry, failure.class);
+                    let attempt = u32::try_from(progress.attempt).unwrap_or(1);
+                    let since = progress.since.unwrap_or(now);
+                    progress.next_at =
+                        next_attempt(&policy, attempt, since, now, failure.retry_after, spread(&self.claim.call.id, progress.attempt));
+                    let change = WriteChange {
+                        since: Some(since),
+                        next_at: progress.next_at,
+                        ..WriteChange::to(write.id.clone(), WriteState::Unknown)
+                    };
+                    records.push(Record::Write(change));
+                }
+            }
+        }
+    }
+
+    /// Fields that were refused and stand there all the same: an attempt whose answer was lost had written them, and the
+    /// system takes them on a new record only. They are no refusal.
+    ///
+    /// Errors: it cannot be read, so nobody knows.
+    pub(super) async fn read_back(&self, write: &Write, progress: &mut Progress, id: &str) -> Result<(), Failure> {
+        let Some(rule) = self.pipeline.writes.iter().find(|r| r.id == write.id) else { return Ok(()) };
+        if progress.refused.is_empty() || progress.attempt < 2 || !matches!(write.op, Op::Create { .. }) {
+            return Ok(());
+        }
+        let fields: Vec<String> = progress.refused.keys().cloned().collect();
+        if let Some(record) = self.worker.connections.reader().read(&rule.connection, &write.object, id, &fields).await? {
+            progress.refused.retain(|name, _| {
+                let sent = write.fields.iter().find(|f| &f.field == name).and_then(|f| f.after.as_ref());
+                let there = record.fields.get(name).filter(|value| !value.is_null());
+                sent.is_none_or(|sent| there.is_none_or(|there| text(sent) != text(there)))
+            });
+        }
+        Ok(())
+    }
+
+    /// A booking that met somebody else's is given back, and that is put down.
+    pub(super) async fn withdrawn(&self, write: &Write, progress: &mut Progress, id: &str, records: &mut Vec<Record>) -> bool {
+        let Some(taken) = self.second_look(write, id).await else { return false };
+        progress.state = WriteState::Dead;
+        let mut change = WriteChange::to(write.id.clone(), WriteState::Dead);
+        change.trouble = Some(Trouble { class: "slot_taken".to_owned(), message: taken.clone(), http_status: None });
+        records.push(Record::Write(change));
+        records.push(Record::SlotsReleased { write: Some(write.id.clone()) });
+        records.push(event("withdrawn", Some(&write.id), &json!({"because": taken})));
+        true
+    }
+
+    /// After a booking: is anybody else there now? Then ours is given back, and the sentence says who.
+    async fn second_look(&self, write: &Write, id: &str) -> Option<String> {
+        let booking = write.booking.as_ref()?;
+        let rule = self.pipeline.writes.iter().find(|r| r.id == write.id)?;
+        match self.worker.connections.reader().book_check(&rule.connection, &write.object, id, booking.start, booking.end).await {
+            Ok(Check::Clear) => None,
+            Ok(Check::Taken { by }) => {
+                let gone = self.worker.connections.writer().withdraw(&rule.connection, &write.object, id).await;
+                let after = if gone.is_ok() { "ours was given back" } else { "ours could not be given back: remove it by hand" };
+                Some(format!("somebody else took the time at the same moment ({}); {after}", by.title.as_deref().unwrap_or("no title")))
+            }
+            // It is booked; only the certainty is missing, and a person's calendar shows both.
+            Err(failure) => {
+                tracing::warn!(call = %self.claim.call.id, write = %write.id, %failure, "booked, but could not look again");
+                None
+            }
+        }
+    }
+}
