@@ -1,13 +1,15 @@
 //! The fields of one write: values from templates, verdicts from policies, and who gives way to whom.
 
 use aftercall_config::decl::PolicyDecl;
-use aftercall_config::project::{FieldRule, WriteRule};
+use aftercall_config::functions::text;
+use aftercall_config::project::{FieldRule, Object, WriteRule};
 use aftercall_config::template::Scope;
 use serde_json::{Map, Value};
 
 use super::build::Ground;
 use crate::context::Record;
 use crate::model::{FieldChange, FieldVerdict, Note};
+use crate::normalise;
 use crate::policy::{self, Asked, Decided, Prepared, prepare};
 use crate::record;
 
@@ -60,9 +62,22 @@ pub(super) fn decide(
         }
         drafts.push(Draft { rule, policy, prepared, decided });
     }
+    let object = rule.connection.connector.objects.get(&rule.object);
+    for draft in &mut drafts {
+        if draft.decided.verdict == FieldVerdict::Write
+            && let Some(because) = unreadable(object, &draft.rule.field, draft.prepared.value.as_ref(), &ground.project.phone_region)
+        {
+            draft.decided = Decided { verdict: FieldVerdict::Kept, because: Some(because.to_owned()), ..draft.decided.clone() };
+        }
+    }
     for at in 0..drafts.len() {
         let draft = &drafts[at];
-        if draft.decided.verdict != FieldVerdict::Kept || draft.policy != PolicyDecl::Fill || draft.rule.else_to.is_empty() || unread {
+        if draft.decided.verdict != FieldVerdict::Kept
+            || draft.policy != PolicyDecl::Fill
+            || draft.rule.else_to.is_empty()
+            || unread
+            || unreadable(object, &draft.rule.field, draft.prepared.value.as_ref(), &ground.project.phone_region).is_some()
+        {
             continue;
         }
         let coming = |name: &str| {
@@ -75,6 +90,17 @@ pub(super) fn decide(
         drafts[at].decided = ask(draft.rule, draft.policy, &draft.prepared, elsewhere);
     }
     drafts.into_iter().map(|draft| change(draft, rule, held, notes)).collect()
+}
+
+/// Why a value does not belong into a field by which callers are recognised. Written there, it would push out what recognises them, and the
+/// next plan would make a second record.
+fn unreadable(object: Option<&Object>, field: &str, value: Option<&Value>, region: &str) -> Option<&'static str> {
+    let has = |role: &str| record::role_fields(object, role).iter().any(|name| name == field);
+    let value = text(value?);
+    if has("phone") && normalise::phone(&value, region).is_none() {
+        return Some("it cannot be read as a number");
+    }
+    (has("email") && normalise::email(&value).is_none()).then_some("it cannot be read as an address")
 }
 
 /// Whether a policy asks what is there; the others write whatever it is.
