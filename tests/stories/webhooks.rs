@@ -4,7 +4,7 @@ use aftercall_sandbox::{FaultKind, FaultSpec};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::support::{Desk, call, eventually, get, only, post, raw, repository, rows, secret, signed, signed_at, text};
+use crate::support::{Desk, call, get, only, post, raw, repository, rows, secret, signed, signed_at, text};
 
 fn payload(file: &str) -> Vec<u8> {
     let path = repository().join("examples/front-desk/calls").join(file);
@@ -107,7 +107,8 @@ fn a_better_word_while_it_is_worked() {
         json!({"outcome": "message", "follow_up": {"reason": "Call back"}, "caller": {"phone": "+15125559001", "name": "Tess Newman"}}),
     );
     service.take(&said);
-    eventually("it is being written", || desk.calls()["calls"][0]["writes"]["intent"].as_u64());
+    // It has been read, and is planned or being written just now.
+    desk.asked("/query", 1);
     said["follow_up"]["reason"] = json!("Split bill 77");
     assert_eq!(service.deliver("json", said.to_string().as_bytes()).json()["status"], "amended");
     assert_eq!(desk.settled(1)["json:c-1"], "landed");

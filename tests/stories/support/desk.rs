@@ -225,12 +225,6 @@ impl Desk {
         eventually(&what, || (self.crm.requests().iter().filter(|r| r.path.contains(path)).count() >= times).then_some(()));
     }
 
-    /// Requests that a stand-in answered, without those for tokens: reads and writes.
-    pub(crate) fn requests(stand_in: &Sandbox) -> Vec<String> {
-        let all = stand_in.requests();
-        all.iter().filter(|r| !r.path.ends_with("/token")).map(|r| format!("{} {}", r.method, r.path)).collect()
-    }
-
     /// How often a stand-in was asked for a token.
     pub(crate) fn token_requests(stand_in: &Sandbox) -> usize {
         stand_in.requests().iter().filter(|r| r.path.ends_with("/token")).count()
