@@ -320,6 +320,15 @@ pub const FUNCTIONS: &[Function] = &[
         usage: "concat A B...: texts one after the other",
         call: |args| non_empty(args.iter().flatten().map(text).collect()),
     },
+    Function {
+        name: "spread",
+        arity: (2, 2),
+        usage: "spread TEXT BETWEEN: BETWEEN between the letters of a text",
+        call: |args| {
+            let between = text_arg(args, 1).unwrap_or_default();
+            map_text(args, |text| text.chars().map(String::from).collect::<Vec<_>>().join(&between))
+        },
+    },
     Function { name: "first", arity: (1, 1), usage: "first LIST: its first element", call: |args| elements(&args[0]).into_iter().next() },
     Function {
         name: "pick",
@@ -476,6 +485,8 @@ mod tests {
         check("quoted", json!(["O'Brien\\ \n"]), json!("'O\\'Brien\\\\ \\n'"));
         check("quoted_all", json!([["a", "b'"]]), json!("'a','b\\''"));
         check("quoted_all", json!([[]]), json!(null));
+        check("spread", json!(["3125", "%"]), json!("3%1%2%5"));
+        check("spread", json!(["", "%"]), json!(null));
         check("words", json!(["drain_cleaning"]), json!("Drain cleaning"));
         check("date", json!(["2026-11-24T05:00:00Z", "America/Chicago"]), json!("2026-11-23"));
         check("local", json!(["2026-11-24T15:00:00Z", "America/Chicago"]), json!("2026-11-24T09:00:00-06:00"));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aftercall_config::decl::KeyId;
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,8 @@ use serde_json::{Map, Value};
 pub struct Context {
     /// Records that may be the caller's, as the system returned them; the order carries no meaning.
     pub candidates: Vec<Record>,
+    /// By which keys the system was searched, a request each.
+    pub searched: Vec<KeyId>,
     /// The search could not be trusted to be complete: it failed, was cut off, or the index lags.
     pub incomplete: Option<String>,
     /// What this caller's lane already knows: connection → id of the contact that an earlier call matched, or made.

@@ -1,5 +1,6 @@
 //! Who called: the decision and its evidence, line by line.
 
+use aftercall_config::decl::KeyId;
 use serde::{Deserialize, Serialize};
 
 /// The answer to "whose record is this?", with everything needed to check it by hand.
@@ -11,6 +12,9 @@ pub struct MatchDecision {
     pub because: String,
     /// The record that the call goes to: of `matched`, or of `ambiguous` under `best-and-review`.
     pub contact: Option<String>,
+    /// By which keys the system was searched, a request each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub searched: Vec<KeyId>,
     /// Candidates, best first; ties by id.
     pub candidates: Vec<Scored>,
     /// What a candidate needed.

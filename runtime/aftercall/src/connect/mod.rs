@@ -35,6 +35,6 @@ pub use http::{Answer, ClientError, Http, MAX_ANSWER_BYTES, Prepared, SendError,
 pub use limit::{Usage, WindowUsage};
 pub use outgoing::{Landed, LinkTarget, Outgoing, OutgoingOp, Sent};
 pub use pack::requests_needed;
-pub use read::{Found, Probe, Query, Reader};
+pub use read::{Found, Probe, Reader};
 pub use secret::{Secret, SecretError, resolve as resolve_secret};
 pub use write::Writer;

@@ -11,6 +11,7 @@ use aftercall_config::decl::ErrorClass;
 use aftercall_config::functions::{present, text, truthy};
 use aftercall_config::project::{Connection, Object, Request};
 use aftercall_plan::context::Record;
+use aftercall_plan::matching::Query;
 use futures_util::future::join_all;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
@@ -28,19 +29,6 @@ const WAITS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(
 
 /// No further try begins so long after the first.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-/// By what a caller is searched. Empty lists are fine.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Query {
-    /// The caller's numbers in the spellings that people type.
-    pub phones: Vec<String>,
-    /// The same numbers as `+15125550199`.
-    pub e164: Vec<String>,
-    /// The same numbers without the country code, digits only.
-    pub national: Vec<String>,
-    /// E-mail addresses.
-    pub emails: Vec<String>,
-}
 
 /// What a search found.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -81,7 +69,7 @@ impl Reader {
         Self { inner }
     }
 
-    /// Searches the caller: one request. With nothing to search by, or in a system that knows no people, none.
+    /// Searches the caller: one request, or none in a system that knows no people.
     ///
     /// Shape: `fields` says which fields of which object are wanted, by the names that mappings use.
     /// Errors: what the system refuses, and an answer without the declared rows: never mistaken for "nobody".
@@ -93,16 +81,10 @@ impl Reader {
     ) -> Result<Found, Failure> {
         let connector = &connection.connector;
         let (Some(decl), Some(request)) = (&connector.decl.find, &connector.find) else { return Ok(Found::default()) };
-        if query.phones.is_empty() && query.e164.is_empty() && query.national.is_empty() && query.emails.is_empty() {
-            return Ok(Found::default());
-        }
-        let place = object([
-            ("phones", json!(query.phones)),
-            ("e164", json!(query.e164)),
-            ("national", json!(query.national)),
-            ("emails", json!(query.emails)),
-            ("fields", self.fields(connection, fields)),
-        ]);
+        let Ok(Value::Object(mut place)) = serde_json::to_value(query) else {
+            return Err(Failure::invalid("the search cannot be written"));
+        };
+        place.insert("fields".to_owned(), self.fields(connection, fields));
         let searched = connector.objects.get(&decl.object);
         let reply = self.ask(connection, "find", request, searched, &place).await?;
         let mut found = Found::default();

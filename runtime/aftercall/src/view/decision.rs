@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use aftercall_config::decl::KeyId;
 use aftercall_plan::decision::{Evidence, MatchDecision, Scored};
 use serde_json::{Value, json};
 
@@ -14,6 +15,10 @@ const IN_FULL: usize = 3;
 pub(crate) fn text(call: &str, decision: &MatchDecision) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}  {}  {}", bold(call), status(decision.verdict.as_str()), decision.because);
+    if !decision.searched.is_empty() {
+        let rounds: Vec<&str> = decision.searched.iter().map(|key| by(*key)).collect();
+        let _ = writeln!(out, "  {}", dim(&format!("searched by {}", rounds.join(", then by "))));
+    }
     for candidate in decision.candidates.iter().take(IN_FULL) {
         full(&mut out, candidate);
     }
@@ -38,6 +43,17 @@ pub(crate) fn text(call: &str, decision: &MatchDecision) -> String {
         let _ = writeln!(out, "  review: {question}");
     }
     out
+}
+
+/// What a round of searches goes by. The first takes numbers and addresses together.
+fn by(key: KeyId) -> &'static str {
+    match key {
+        KeyId::Number => "number and e-mail",
+        KeyId::Email => "e-mail",
+        KeyId::EmailNear => "an e-mail that sounds alike",
+        KeyId::Name => "name",
+        KeyId::Account => "company",
+    }
 }
 
 fn full(out: &mut String, candidate: &Scored) {

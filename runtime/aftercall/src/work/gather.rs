@@ -9,13 +9,13 @@ use aftercall_config::call::CallOutcome;
 use aftercall_config::decl::{ErrorClass, PolicyDecl};
 use aftercall_config::project::{Connection, Pipeline, Project};
 use aftercall_plan::context::{Context, KnownContact, Record};
-use aftercall_plan::matching::{self, Identity, Query};
+use aftercall_plan::matching::{self, Asked, Identity, Query};
 use aftercall_plan::model::{Op, Plan};
 use aftercall_plan::plan::{Need, plan};
 use futures_util::future::{BoxFuture, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::connect::{Failure, Query as Search, Reader};
+use crate::connect::{Failure, Reader};
 
 /// What is remembered from earlier calls, and how turns are taken. A dry run only looks.
 pub trait Memory: Send + Sync {
@@ -99,9 +99,13 @@ pub async fn plan_call(
     now: Timestamp,
 ) -> Result<(Context, Plan), Trouble> {
     let mut context = Context { known: before.known, own: before.own, read_at: now, ..Context::default() };
-    let query = matching::retrieve(project, pipeline, call);
-    if let Some(query) = &query {
-        find(reader, memory, project, pipeline, call, query, &mut context, now).await?;
+    let mut asked = Asked::default();
+    while let Some((key, query)) = matching::next_search(project, pipeline, call, &context, &mut asked) {
+        search(reader, pipeline, &query, &mut context).await?;
+        context.searched.push(key);
+        if context.searched.len() == 1 {
+            behind(reader, memory, project, pipeline, call, &mut context, now).await?;
+        }
     }
     for record in before.evidence {
         if !context.candidates.iter().any(|c| c.id == record.id) {
@@ -136,30 +140,32 @@ pub async fn plan_call(
     Err(Trouble::System { connection: pipeline.connection.id.clone(), failure })
 }
 
-/// The search, and what a lagging search does not show yet.
-#[expect(clippy::too_many_arguments, reason = "one step of `plan_call`, taken out to be read by itself")]
-async fn find(
+/// One search. Whatever it returns is compared again when it comes to deciding, since some servers ignore filters.
+async fn search(reader: &Reader, pipeline: &Pipeline, query: &Query, context: &mut Context) -> Result<(), Trouble> {
+    let connection = &pipeline.connection;
+    let found = reader.find(connection, query, &pipeline.read_fields).await.map_err(Trouble::of(connection))?;
+    for record in found.candidates {
+        if !context.candidates.iter().any(|known| known.id == record.id) {
+            context.candidates.push(record);
+        }
+    }
+    context.candidate_lists.extend(found.candidate_lists);
+    context.incomplete = context.incomplete.take().or(found.incomplete);
+    Ok(())
+}
+
+/// What a lagging search does not show yet: the lane's contact, and what we created a moment ago.
+async fn behind(
     reader: &Reader,
     memory: &dyn Memory,
     project: &Project,
     pipeline: &Pipeline,
     call: &CallOutcome,
-    query: &Query,
     context: &mut Context,
     now: Timestamp,
 ) -> Result<(), Trouble> {
     let connection = &pipeline.connection;
     let Some(declared) = &connection.connector.decl.find else { return Ok(()) };
-    let search = Search {
-        phones: query.spellings.clone(),
-        e164: query.e164.clone(),
-        national: query.national.clone(),
-        emails: query.emails.clone(),
-    };
-    let found = reader.find(connection, &search, &pipeline.read_fields).await.map_err(Trouble::of(connection))?;
-    context.candidates = found.candidates;
-    context.candidate_lists = found.candidate_lists;
-    context.incomplete = found.incomplete;
     let mut behind: BTreeMap<String, KnownContact> = BTreeMap::new();
     if let Some(known) = context.known.get(&connection.id) {
         behind.insert(known.id.clone(), known.clone());

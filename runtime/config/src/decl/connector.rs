@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::matching::KeyId;
+
 /// How to talk to a system.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -183,14 +185,22 @@ pub struct RequestDecl {
     pub bucket: Option<String>,
 }
 
-/// Searching for the caller. Templates see `phones` (the caller's numbers in the spellings people type), `e164`, `national` (the same numbers in one form), `emails`, and `fields.OBJECT` (the fields that this project reads).
+/// Searching for the caller, in rounds: each is this request with what the round goes by, and nothing else. Templates see `phones` (the
+/// caller's numbers in the spellings people type), `e164`, `national` (the same numbers in one form), `emails`; in a later round one of
+/// `near` (`emails` that sound alike, `host` of a company, `initials`), `name` (`last` in its spellings, `initials` of the first) and
+/// `account` (`words` of its name, `last` and `initials` of the person); always `fields.OBJECT` (the fields that this project reads).
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FindDecl {
     /// The object searched.
     pub object: String,
-    /// The search; it must find every record that has one of the numbers or addresses.
+    /// The search; it must find every record that has one of the numbers or addresses, and for each further key those that fit.
     pub request: RequestDecl,
+    /// The keys of match rules that the request can search by.
+    #[serde(default = "reach")]
+    pub by: Vec<KeyId>,
+    /// The most values that one list takes in a request, the likeliest first. Left out: as many as the match rules say.
+    pub max_values: Option<u32>,
     /// Where the rows stand in the answer.
     pub rows: String,
     /// Where a row has its id.
@@ -206,6 +216,10 @@ pub struct FindDecl {
     /// Lists that came along in each row, by the name that templates use: `context.NAME`.
     #[serde(default)]
     pub related: IndexMap<String, RowsDecl>,
+}
+
+fn reach() -> Vec<KeyId> {
+    vec![KeyId::Number, KeyId::Email]
 }
 
 /// Rows in an answer.

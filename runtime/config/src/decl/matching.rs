@@ -52,8 +52,8 @@ pub struct RetrieveDecl {
     /// No further round is asked for once this many candidates are in hand.
     #[serde(default = "max_candidates")]
     pub max_candidates: u32,
-    /// The searches in their order. The first round is one request for numbers and addresses together.
-    #[serde(default)]
+    /// The searches in their order. The first round is one request for numbers and addresses together. Left out: that one alone.
+    #[serde(default = "keys")]
     pub key: Vec<KeyDecl>,
 }
 
@@ -65,9 +65,13 @@ fn max_candidates() -> u32 {
     50
 }
 
+fn keys() -> Vec<KeyDecl> {
+    [KeyId::Number, KeyId::Email].map(|id| KeyDecl { id, spellings: None, when: KeyWhen::Always }).into()
+}
+
 impl Default for RetrieveDecl {
     fn default() -> Self {
-        Self { max_requests: max_requests(), max_candidates: max_candidates(), key: Vec::new() }
+        Self { max_requests: max_requests(), max_candidates: max_candidates(), key: keys() }
     }
 }
 

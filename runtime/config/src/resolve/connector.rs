@@ -73,7 +73,7 @@ pub(super) fn resolve(name: &str, typed: &Typed<ConnectorDecl>, findings: &mut V
     }
     let mut compile = Compile { typed, findings };
     let place = typed.document.place(&[]);
-    let search = ["phones", "e164", "national", "emails", "fields"];
+    let search = ["phones", "e164", "national", "emails", "near", "name", "account", "fields"];
     let find = decl.find.as_ref().and_then(|f| compile.request(&f.request, place.clone().down("find").down("request"), &search));
     let related = decl
         .related

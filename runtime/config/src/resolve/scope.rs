@@ -85,7 +85,13 @@ pub(crate) fn request_types(names: &[&str], settings: &IndexMap<String, serde_js
     fields.insert("base_url".to_owned(), Type::Text);
     fields.insert("object".to_owned(), Type::record([("name", Type::Text), ("key", Type::Text)]));
     for name in names {
-        fields.insert((*name).to_owned(), Type::Any);
+        let ty = match *name {
+            "near" => Type::record([("emails", Type::Any), ("host", Type::Text), ("initials", Type::Any)]),
+            "name" => Type::record([("last", Type::Any), ("initials", Type::Any)]),
+            "account" => Type::record([("words", Type::Any), ("last", Type::Any), ("initials", Type::Any)]),
+            _ => Type::Any,
+        };
+        fields.insert((*name).to_owned(), ty);
     }
     Type::Record(fields, false)
 }

@@ -1,8 +1,11 @@
 //! The records that may be the caller's, one per id, each compared with the caller.
 
+use std::collections::BTreeSet;
+
 use aftercall_config::project::{Object, Pipeline, Project};
 
-use super::{Compared, Identity, Sought, compare};
+use super::compare::person;
+use super::{Compared, Identity, Person, Sought, compare};
 use crate::context::{Context, KnownContact, Record};
 
 /// The object in which callers are searched.
@@ -36,6 +39,18 @@ pub(crate) fn record<'a>(pipeline: &Pipeline, context: &'a Context, id: &str) ->
         return Some(Cow::Borrowed(found));
     }
     lane(pipeline, context).filter(|known| known.id == id).map(|known| Cow::Owned(lane_record(pipeline, known)))
+}
+
+/// Everybody in hand, read for comparing.
+pub(super) fn people(project: &Project, pipeline: &Pipeline, context: &Context) -> Vec<Person> {
+    let object = contact_object(pipeline);
+    let known = lane(pipeline, context);
+    let read = |record: &Record| {
+        let known = known.filter(|known| known.id == record.id);
+        person(&pipeline.matching, &project.phone_region, object, record, known)
+    };
+    let mut seen = BTreeSet::new();
+    context.candidates.iter().filter(|record| seen.insert(record.id.as_str())).map(read).collect()
 }
 
 /// Every candidate, compared; and the lane's contact where the search has not caught up and our own fields agree.

@@ -110,7 +110,7 @@ fn one(
 }
 
 /// A record, read for comparing.
-fn person(rules: &MatchRules, region: &str, object: Option<&Object>, record: &Record, known: Option<&KnownContact>) -> Person {
+pub(super) fn person(rules: &MatchRules, region: &str, object: Option<&Object>, record: &Record, known: Option<&KnownContact>) -> Person {
     let maps: Vec<&Map<String, Value>> = [Some(&record.fields), known.map(|k| &k.fields)].into_iter().flatten().collect();
     let all = |role: &str| values(object, &maps, role);
     let (numbers, emails) = (all("phone"), all("email"));

@@ -20,10 +20,7 @@ use crate::decision::{MatchDecision, Verdict};
 /// could not be trusted: then it is `ambiguous`. The order of the candidates does not matter.
 pub fn decide(project: &Project, pipeline: &Pipeline, call: &CallOutcome, context: &Context) -> MatchDecision {
     let rules = &pipeline.matching;
-    let identity = Identity::of(&rules.values, &project.phone_region, call);
-    let sought = Sought::of(rules, &project.phone_region, &call.caller);
-    let mut all = compared(project, pipeline, &identity, &sought, context);
-    all.sort_by(|a, b| b.scored.bits.total_cmp(&a.scored.bits).then_with(|| a.scored.id.cmp(&b.scored.id)));
+    let (identity, sought, all) = weighed(project, pipeline, call, context);
     let considered: Vec<&Compared> = all.iter().filter(|one| one.considered()).collect();
     let (verdict, because) = verdict(pipeline, &identity, &sought, context, &all, &considered);
     let what_if = if context.answered.is_none() { changes(pipeline, &sought, context, &all, verdict) } else { Vec::new() };
@@ -37,6 +34,7 @@ pub fn decide(project: &Project, pipeline: &Pipeline, call: &CallOutcome, contex
         verdict,
         because,
         contact,
+        searched: context.searched.clone(),
         candidates: all.into_iter().map(|one| one.scored).collect(),
         accept: rules.decide.accept,
         margin: margin(rules, &sought),
@@ -44,6 +42,23 @@ pub fn decide(project: &Project, pipeline: &Pipeline, call: &CallOutcome, contex
         review,
         what_if,
     }
+}
+
+/// Whether what is in hand names the caller beyond doubt, so that no further search is worth a request.
+pub(super) fn is_settled(project: &Project, pipeline: &Pipeline, call: &CallOutcome, context: &Context) -> bool {
+    let (identity, sought, all) = weighed(project, pipeline, call, context);
+    let considered: Vec<&Compared> = all.iter().filter(|one| one.considered()).collect();
+    verdict(pipeline, &identity, &sought, context, &all, &considered).0 == Verdict::Matched
+}
+
+/// Everybody in hand against the caller, best first; ties by id.
+fn weighed(project: &Project, pipeline: &Pipeline, call: &CallOutcome, context: &Context) -> (Identity, Sought, Vec<Compared>) {
+    let rules = &pipeline.matching;
+    let identity = Identity::of(&rules.values, &project.phone_region, call);
+    let sought = Sought::of(rules, &project.phone_region, &call.caller);
+    let mut all = compared(project, pipeline, &identity, &sought, context);
+    all.sort_by(|a, b| b.scored.bits.total_cmp(&a.scored.bits).then_with(|| a.scored.id.cmp(&b.scored.id)));
+    (identity, sought, all)
 }
 
 fn answered_id(context: &Context) -> Option<String> {

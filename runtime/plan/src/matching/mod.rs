@@ -20,6 +20,6 @@ pub use decide::decide;
 pub use identity::Identity;
 pub use judge::{Judgement, judge, ranked};
 pub use person::{Fields, Person, Sought, generic_number};
-pub use retrieve::{Query, retrieve};
+pub use retrieve::{Employed, Named, Near, Query, next_search};
 pub use rounds::{Asked, Search, next_round};
 pub use weigh::{Hit, Sum, weigh};

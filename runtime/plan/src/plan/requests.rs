@@ -3,7 +3,6 @@
 use aftercall_config::project::Project;
 use indexmap::IndexMap;
 
-use crate::decision::Verdict;
 use crate::model::{Op, Plan};
 
 /// Requests to one connection.
@@ -11,7 +10,7 @@ use crate::model::{Op, Plan};
 pub struct RequestCount {
     /// The connection.
     pub connection: String,
-    /// The search, what is read about a matched caller, and the looks at the calendar before and after booking.
+    /// The searches, what is read about a matched caller, and the looks at the calendar before and after booking.
     pub reads: u32,
     /// Writes, packed as the connector packs them.
     pub writes: u32,
@@ -27,10 +26,7 @@ pub fn requests(project: &Project, plan: &Plan) -> Vec<RequestCount> {
     let mut packed: IndexMap<String, u32> = IndexMap::new();
     if let Some(pipeline) = project.pipeline(&plan.pipeline) {
         let connection = &pipeline.connection;
-        let mut count = 0;
-        if connection.connector.find.is_some() && plan.decision.verdict != Verdict::NoIdentity {
-            count += 1;
-        }
+        let mut count = u32::try_from(plan.decision.searched.len()).unwrap_or(u32::MAX);
         if plan.decision.contact.is_some() {
             count += u32::try_from(connection.connector.related.len()).unwrap_or(u32::MAX);
         }
@@ -92,6 +88,7 @@ mod tests {
         let mut silent = call();
         silent.caller = Default::default();
         silent.appointment = None;
-        check(&planned(project(), &silent, &read), &[("crm", 0, 2)]);
+        let unread = crate::context::Context { searched: Vec::new(), ..read };
+        check(&planned(project(), &silent, &unread), &[("crm", 0, 2)]);
     }
 }

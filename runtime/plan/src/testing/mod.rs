@@ -6,6 +6,7 @@ mod laws;
 use std::sync::LazyLock;
 
 use aftercall_config::call::{Appointment, CallOutcome, Caller, FollowUp};
+use aftercall_config::decl::KeyId;
 use aftercall_config::project::{Pipeline, Project};
 use aftercall_config::resolve;
 use aftercall_config::rules::MatchRules;
@@ -148,6 +149,7 @@ pub(crate) fn record(object: &str, id: &str, fields: Value) -> Record {
 pub(crate) fn context(candidates: Vec<Record>) -> Context {
     Context {
         candidates,
+        searched: vec![KeyId::Number],
         users: [
             ("crm/ana@acme.example".to_owned(), Some("u-ana".to_owned())),
             ("crm/office.manager@acme.example".to_owned(), Some("u-om".to_owned())),

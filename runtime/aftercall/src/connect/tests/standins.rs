@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use aftercall_config::decl::{ConnectorDecl, ErrorClass, GrantKind};
 use aftercall_config::project::Connection;
+use aftercall_plan::matching::Query;
 use aftercall_sandbox::{FaultKind, FaultSpec, NAMES, Sandbox, vendor};
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::{Check, Connections, Failure, Http, Landed, MemoryTokens, Outgoing, Query};
+use super::super::{Check, Connections, Failure, Http, Landed, MemoryTokens, Outgoing};
 use super::tiny::{connection, secrets};
 use super::write::{create, update};
 
@@ -215,6 +216,7 @@ async fn a_contact_is_found_and_read() {
             e164: vec!["+15125550142".to_owned()],
             national: vec!["5125550142".to_owned()],
             emails: vec!["acfind@x.example".to_owned()],
+            ..Query::default()
         };
         let found = reader.find(&it.connection, &query, &fields).await.unwrap_or_else(|f| panic!("{name}: {f}: {}", f.message));
         let lag = it.connection.connector.decl.find.as_ref().map_or(0, |f| f.lag_s);
