@@ -168,3 +168,26 @@ fn what_people_entered_stays() {
     let email = only(rows(&write, "receipt").into_iter().filter(|f| f["field"] == "Email").collect(), "the receipt of Email");
     assert_eq!((text(&email, "state"), text(&email, "before")), ("kept", "len@hillcountry.example"), "and the receipt says so");
 }
+
+/// Story: a person merges the contact that the first call made into the real one. The caller's next call goes to the one that stays, though
+/// that one lacks the number, and so does a later look at the first call.
+#[test]
+fn a_contact_that_was_merged() {
+    let desk = Desk::salesforce();
+    let first = |summary: &str| call("c-1", json!({"summary": summary, "caller": {"phone": "+15125550955", "name": "Nora Whitfeld"}}));
+    desk.sync(&[first("Asks for a quote.")]).exits(0);
+    let before = desk.crm_rows("Contact").len();
+    let made = text(&only(desk.logged(), "the call's entry"), "WhoId").to_owned();
+    let nora = "0035e0000000001AAA";
+    assert_ne!(made, nora);
+    let merged = json!({"Contact": [{"Id": made, "LastName": "Whitfeld", "IsDeleted": true, "MasterRecordId": nora}]});
+    desk.crm.load(&merged).expect("the stand-in merges");
+    assert_eq!(desk.crm_rows("Contact").len(), before - 1);
+    desk.sync(&[call("c-2", json!({"caller": {"phone": "+15125550955"}}))]).exits(0);
+    desk.sync(&[first("Asks for a quote for two.")]).exits(0);
+    assert_eq!(desk.crm_rows("Contact").len(), before - 1, "nobody new");
+    let second = only(desk.logged().into_iter().filter(|e| e["CallObject"] == "c-2").collect(), "the second call's entry");
+    assert_eq!(text(&second, "WhoId"), nora);
+    let shown = desk.run(&["show", "json:c-1"]).exits(0);
+    assert!(!shown.stdout.contains("dead"), "{}", shown.stdout);
+}

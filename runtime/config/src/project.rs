@@ -173,6 +173,10 @@ pub struct Object {
     pub read: Option<Request>,
     /// Our record by its marker.
     pub look: Option<Look>,
+    /// Where a record that is gone was merged into.
+    pub merged: Option<Look>,
+    /// Where the answer to a read has the id, in a system that answers under the surviving one.
+    pub read_id: Option<String>,
     /// Where the answer to a create has the id.
     pub id: String,
     /// Where the answer to a read has the fields; empty for the answer itself.

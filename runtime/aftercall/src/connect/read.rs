@@ -27,6 +27,9 @@ use super::request::{render, scope};
 /// Waits between the tries of a read.
 const WAITS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(800)];
 
+/// How many merges are followed, one after the other. More is a system that turns in a circle.
+const MAX_MERGES: usize = 5;
+
 /// No further try begins so long after the first.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -152,15 +155,35 @@ impl Reader {
         }
     }
 
-    /// One record by id, or `None` when it is gone.
+    /// One record by id, or `None` when it is gone. A record that was merged into another is that one, under its own id.
     ///
     /// Shape: `fields` are wanted beside those that the manifest always reads. Errors: also an object without a `read`.
     pub async fn read(&self, connection: &Arc<Connection>, object: &str, id: &str, fields: &[String]) -> Result<Option<Record>, Failure> {
         let known = known(connection, object)?;
         let request = known.read.as_ref().ok_or_else(|| Failure::invalid(format!("`{object}` has no `read`")))?;
-        let body = self.body_of(connection, object, known, request, id, fields).await?;
-        let fields = body.map(|body| pointer::one(&body, &known.read_fields).and_then(Value::as_object).cloned().unwrap_or_default());
-        Ok(fields.map(|fields| Record { id: id.to_owned(), object: object.to_owned(), fields }))
+        let mut id = id.to_owned();
+        for _ in 0..MAX_MERGES {
+            if let Some(body) = self.body_of(connection, object, known, request, &id, fields).await? {
+                let now = known.read_id.as_ref().and_then(|at| pointer::first_text(&body, at));
+                let fields = pointer::one(&body, &known.read_fields).and_then(Value::as_object).cloned().unwrap_or_default();
+                return Ok(Some(Record { id: now.unwrap_or(id), object: object.to_owned(), fields }));
+            }
+            match self.merged(connection, known, &id).await? {
+                Some(into) if into != id => id = into,
+                _ => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The record that a record which is gone was merged into, where the system tells.
+    async fn merged(&self, connection: &Arc<Connection>, known: &Object, id: &str) -> Result<Option<String>, Failure> {
+        let Some(look) = &known.merged else { return Ok(None) };
+        match self.ask(connection, "merged", &look.request, Some(known), &object([("id", json!(id))])).await {
+            Ok(reply) => Ok(rows(&reply.body, &look.rows)?.iter().find_map(|row| pointer::first_text(row, &look.id))),
+            Err(failure) if failure.class == ErrorClass::NotFound => Ok(None),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Whether the record that a create with this marker would have made is there.

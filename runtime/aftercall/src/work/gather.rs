@@ -191,7 +191,12 @@ async fn behind(
     let records = try_join_all(reads).await.map_err(Trouble::of(connection))?;
     for (id, record) in behind.keys().zip(records) {
         match record {
-            Some(record) => context.candidates.push(record),
+            Some(record) => {
+                context.known.values_mut().filter(|known| &known.id == id).for_each(|known| known.id.clone_from(&record.id));
+                if !context.candidates.iter().any(|known| known.id == record.id) {
+                    context.candidates.push(record);
+                }
+            }
             None => {
                 context.known.retain(|_, known| &known.id != id);
             }
@@ -203,19 +208,26 @@ async fn behind(
 /// Records that this call has made already, as they are now: a second plan shows what is there, and changes nothing that is.
 async fn own_records(reader: &Reader, pipeline: &Pipeline, context: &mut Context) -> Result<(), Trouble> {
     let mut wanted: Vec<(&Arc<Connection>, &str, String, Vec<String>)> = Vec::new();
+    let mut writes = Vec::new();
     for (write, id) in &context.own {
         let Some(rule) = pipeline.writes.iter().find(|rule| &rule.id == write) else { continue };
         let readable = rule.connection.connector.objects.get(&rule.object).is_some_and(|object| object.read.is_some());
         if readable && !context.candidates.iter().any(|c| &c.id == id) {
             let fields = rule.fields.iter().flat_map(|f| std::iter::once(&f.field).chain(&f.else_to)).cloned().collect();
             wanted.push((&rule.connection, &rule.object, id.clone(), fields));
+            writes.push(write.clone());
         }
     }
     let reads = wanted
         .iter()
         .map(async |(connection, object, id, fields)| reader.read(connection, object, id, fields).await.map_err(Trouble::of(connection)));
     let records = try_join_all(reads).await?;
-    context.own_records.extend(records.into_iter().flatten());
+    for (write, record) in writes.into_iter().zip(records) {
+        let Some(record) = record else { continue };
+        // A person has merged it into another.
+        context.own.insert(write, record.id.clone());
+        context.own_records.push(record);
+    }
     Ok(())
 }
 

@@ -254,7 +254,7 @@ pub struct RelatedDecl {
     pub fields: String,
 }
 
-/// A look-up that gives one id. Templates see `email` of a colleague, `marker` of a record of ours.
+/// A look-up that gives one id. Templates see `email` of a colleague, `marker` of a record of ours, `id` of a record that was merged.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LookupDecl {
@@ -344,6 +344,11 @@ pub struct WritesDecl {
     /// Our record by its marker: asked when the answer to a create was lost. Left out: a `client_id` is read by its id; anything else that
     /// is `exact` is sent again.
     pub look: Option<LookupDecl>,
+    /// Where a record went that is not there any more: the id of the one that it was merged into. Templates see `id`.
+    pub merged: Option<LookupDecl>,
+    /// Where the answer to `read` has the record's id: another one than was asked for means that it was merged into that one. Left out: the
+    /// system answers under the id that was asked for.
+    pub read_id: Option<String>,
     /// Where the answer to `create` and `upsert` has the new id. Left out: `/id`.
     pub id: Option<String>,
     /// Where the answer to `read` has the fields. Left out: the answer itself.

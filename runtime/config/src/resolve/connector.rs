@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::scope::request_types;
 use super::{Typed, arc};
-use crate::decl::{BookingDecl, ConnectorDecl, ObjectDecl, RequestDecl, WritesDecl};
+use crate::decl::{BookingDecl, ConnectorDecl, LookupDecl, ObjectDecl, RequestDecl, WritesDecl};
 use crate::finding::{Code, Finding, Place};
 use crate::project::{Booking, Connector, Look, Object, Origin, Request};
 use crate::source::path;
@@ -205,15 +205,18 @@ impl Compile<'_> {
         // An upsert needs a key in the system; and an object that declares its own create wants that one.
         let keyed = decl.identity.as_ref().is_some_and(|i| i.kind == crate::decl::IdentityKind::UniqueKey);
         let upserts = keyed && upsert.is_some() && (decl.write.upsert.is_some() || decl.write.create.is_none());
-        let look = match (&decl.write.look, &defaults.look) {
-            (Some(look), _) => Some((look, own.clone())),
-            (None, Some(look)) => Some((look, shared.clone())),
-            (None, None) => None,
-        };
-        let look = look.filter(|_| decl.identity.is_some()).and_then(|(look, at)| {
-            let request = self.request(&look.request, at.down("look").down("request"), &["marker"])?;
+        let mut look_up = |of: fn(&WritesDecl) -> &Option<LookupDecl>, name: &str, sees: &str| -> Option<Look> {
+            let (look, at) = match (of(&decl.write), of(defaults)) {
+                (Some(look), _) => (look, own.clone()),
+                (None, Some(look)) => (look, shared.clone()),
+                (None, None) => return None,
+            };
+            let request = self.request(&look.request, at.down(name).down("request"), &[sees])?;
             Some(Look { request, rows: look.rows.clone(), id: look.id.clone() })
-        });
+        };
+        let look = decl.identity.as_ref().and_then(|_| look_up(|w| &w.look, "look", "marker"));
+        let merged = look_up(|w| &w.merged, "merged", "id");
+        let read_id = decl.write.read_id.clone().or_else(|| defaults.read_id.clone());
         let url = decl.url.as_ref().and_then(|url| {
             let types = self.types(&["id", "record"]);
             Template::compile(&Value::from(url.as_str()), &place.clone().down("url"), &types, self.findings)
@@ -258,6 +261,8 @@ impl Compile<'_> {
             update,
             read,
             look,
+            merged,
+            read_id,
             id,
             read_fields,
             associations,

@@ -172,6 +172,7 @@ fn account() -> Object {
 
 fn contact() -> Object {
     let mut fields = vec![
+        Field::reference("MasterRecordId", "Master Record ID", &["Contact"]).read_only(),
         Field::reference("AccountId", "Account ID", &["Account"]),
         text("LastName", "Last Name", 80).required(),
         text("FirstName", "First Name", 40),

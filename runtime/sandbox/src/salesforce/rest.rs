@@ -41,7 +41,7 @@ impl Salesforce {
         let result = match (call.method.as_str(), path.as_slice()) {
             ("GET", []) => Ok(Answer::ok(self.resources(call.options.version))),
             ("GET", ["limits"]) => Ok(Answer::ok(self.limits())),
-            ("GET", ["query" | "queryAll"]) => self.query(call),
+            ("GET", [which @ ("query" | "queryAll")]) => self.query(call, *which == "queryAll"),
             ("GET", ["query" | "queryAll", locator]) => self.next_page(locator, call),
             ("GET" | "POST", ["search"]) => self.search(call),
             ("GET" | "POST", ["parameterizedSearch"]) => self.parameterized_search(call),
@@ -168,10 +168,10 @@ impl Salesforce {
         format!("/services/data/v{}.0/sobjects/{name}/{id}", call.options.version)
     }
 
-    fn query(&mut self, call: &Call) -> Result<Answer, ApiError> {
+    fn query(&mut self, call: &Call, all: bool) -> Result<Answer, ApiError> {
         let text = call.get("q").filter(|text| !text.trim().is_empty());
         let text = text.ok_or_else(|| ApiError::new(400, "MALFORMED_QUERY", "A query string has to be specified"))?;
-        let query = soql::bind::read(&self.org, text)?;
+        let query = Query { all, ..soql::bind::read(&self.org, text)? };
         let rows = self.org.find_rows(&query, None);
         if query.count {
             return Ok(Answer::ok(json!({ "totalSize": rows.len(), "done": true, "records": [] })));

@@ -173,6 +173,11 @@ impl Store {
         (0_u32..).zip(&self.tables[table].rows).filter(|(_, row)| !row.deleted)
     }
 
+    /// The same with the deleted ones.
+    pub(crate) fn all_rows(&self, table: usize) -> impl Iterator<Item = (u32, &Row)> {
+        (0_u32..).zip(&self.tables[table].rows)
+    }
+
     /// Records with this value, or `None` when the field has no index.
     pub(crate) fn look_up(&self, table: usize, field: usize, key: &Key) -> Option<&[u32]> {
         let index = self.tables[table].indexes.get(&field)?;

@@ -25,6 +25,8 @@ pub(crate) struct Query {
     pub(crate) table: usize,
     pub(crate) columns: Vec<Column>,
     pub(crate) count: bool,
+    /// Deleted records count: `queryAll`.
+    pub(crate) all: bool,
     pub(crate) filter: Option<Filter>,
     pub(crate) order: Vec<Order>,
     pub(crate) limit: Option<usize>,
@@ -158,6 +160,7 @@ impl Binder<'_> {
             table: scope.table,
             columns: Vec::new(),
             count: false,
+            all: false,
             filter: tail.filter.as_ref().map(|cond| self.filter(scope, cond)).transpose()?,
             order: tail.order.iter().map(|order| self.order(scope, order)).collect::<Result<_, _>>()?,
             limit: tail.limit,

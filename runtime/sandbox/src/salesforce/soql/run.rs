@@ -38,6 +38,10 @@ impl Org {
     /// that names the parent, and the parent.
     pub(crate) fn find_rows(&self, query: &Query, parent: Option<(usize, Id)>) -> Vec<u32> {
         let table = query.table;
+        if query.all && parent.is_none() {
+            // No index holds deleted records.
+            return self.narrow(query, self.store.all_rows(table).map(|(at, _)| at));
+        }
         let places = match parent {
             Some((link, id)) => self.store.look_up(table, link, &Key::Id(id)).map(Places::Index),
             None => query.filter.as_ref().and_then(|filter| self.places(table, filter)),
@@ -64,7 +68,7 @@ impl Org {
         let table = query.table;
         let fits = |at: &u32| {
             let row = self.store.row(table, *at);
-            !row.deleted && query.filter.as_ref().is_none_or(|filter| self.fits(table, row, filter))
+            (query.all || !row.deleted) && query.filter.as_ref().is_none_or(|filter| self.fits(table, row, filter))
         };
         // Without an order the first ones will do.
         let enough = if query.order.is_empty() { query.limit.map(|limit| limit.saturating_add(query.offset)) } else { None };
