@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Desk, call, known_callers, only, rows, text};
+use crate::support::{Desk, call, known_callers, only, repository, rows, text};
 
 /// Story: a patient calls from the number on file. No new contact; the call stands on the one that is there.
 #[test]
@@ -190,4 +190,37 @@ fn a_contact_that_was_merged() {
     assert_eq!(text(&second, "WhoId"), nora);
     let shown = desk.run(&["show", "json:c-1"]).exits(0);
     assert!(!shown.stdout.contains("dead"), "{}", shown.stdout);
+}
+
+/// Story: a system that can be searched by nothing but addresses. An index beside the journal, filled by one read of everybody and kept by what
+/// is written, finds callers by their digits and by how their names sound.
+#[test]
+fn a_system_without_a_search_by_number() {
+    let desk = Desk::salesforce();
+    let connector = std::fs::read_to_string(repository().join("mappings/salesforce/connector.toml")).expect("the connector that ships");
+    let poor = connector.replacen("by = [\"number\", \"email\", \"email_near\", \"name\", \"account\"]", "by = [\"email\"]", 1);
+    assert_ne!(poor, connector);
+    desk.write("mappings/salesforce/connector.toml", &poor);
+    let refused = desk.run(&["match", "index", "crm"]).exits(1);
+    assert!(refused.stderr.contains("index = true"), "{}", refused.stderr);
+    let project = std::fs::read_to_string(desk.root().join("aftercall.toml")).expect("the project").replacen(
+        "system = \"salesforce\"",
+        "system = \"salesforce\"\nindex = true",
+        1,
+    );
+    desk.write("aftercall.toml", &project);
+    assert_eq!(desk.run(&["match", "index", "crm"]).exits(0).stdout, "6 people of crm are in the index\n");
+    let grace = call("c-1", json!({"caller": {"phone": "+15125550188"}}));
+    let heard = call("c-2", json!({"caller": {"phone": "anonymous", "callback_phone": "5125550121", "name": "Priya Ramen"}}));
+    let newcomer = call("c-3", json!({"caller": {"phone": "+15125550977", "name": "Otto Brandt"}}));
+    desk.sync(&[grace, heard, newcomer]).exits(0);
+    let of = |id: &str| text(&only(desk.logged().into_iter().filter(|e| e["CallObject"] == id).collect(), id), "WhoId").to_owned();
+    let known: Vec<_> = known_callers().into_iter().filter(|(name, ..)| ["Grace", "Priya"].contains(name)).map(|(_, id, _)| id).collect();
+    assert!(known.contains(&of("c-1").as_str()) && known.contains(&of("c-2").as_str()) && of("c-1") != of("c-2"));
+    assert_eq!(desk.crm_rows("Contact").len(), 7, "one new person");
+    // Whom we wrote is found by it, too, though no search shows him and this caller has another lane.
+    desk.sync(&[call("c-4", json!({"caller": {"phone": "+15125550978", "callback_phone": "512 555 0977", "name": "Otto Brandt"}}))])
+        .exits(0);
+    assert_eq!(of("c-4"), of("c-3"));
+    assert_eq!(desk.crm_rows("Contact").len(), 7);
 }

@@ -133,6 +133,8 @@ pub struct Connection {
     pub grant: Option<GrantDecl>,
     /// Credentials by name.
     pub credentials: IndexMap<String, SecretRef>,
+    /// Whether an index of its people is kept here.
+    pub index: bool,
     /// The pace: the connector's, or the connection's where it gives one.
     pub limits: LimitsDecl,
 }
@@ -146,6 +148,8 @@ pub struct Connector {
     pub file: Arc<str>,
     /// The search for the caller.
     pub find: Option<Request>,
+    /// Everybody, page by page.
+    pub all: Option<Request>,
     /// Other reads about a matched caller.
     pub related: IndexMap<String, Request>,
     /// The look-up of colleagues.

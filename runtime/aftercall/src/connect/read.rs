@@ -120,6 +120,29 @@ impl Reader {
         Ok(found)
     }
 
+    /// One page of everybody whom the system knows, and what asks for the next; `None` in a system that does not say how.
+    ///
+    /// Shape: `after` is what the page before gave; `fields` as for `find`. Errors: as for `find`.
+    pub async fn page(
+        &self,
+        connection: &Arc<Connection>,
+        after: Option<&str>,
+        fields: &IndexMap<String, Vec<String>>,
+    ) -> Result<Option<(Vec<Record>, Option<String>)>, Failure> {
+        let connector = &connection.connector;
+        let (Some(decl), Some(request)) = (&connector.decl.find, &connector.all) else { return Ok(None) };
+        let Some(all) = &decl.all else { return Ok(None) };
+        let place = object([("after", json!(after)), ("fields", self.fields(connection, fields))]);
+        let reply = self.ask(connection, "all", request, connector.objects.get(&decl.object), &place).await?;
+        let people = records(rows(&reply.body, &decl.rows)?, &decl.object, &decl.id, &decl.fields);
+        let next = match &all.next {
+            Some(at) => pointer::first_text(&reply.body, at),
+            None => people.last().map(|last| last.id.clone()),
+        };
+        let next = next.filter(|next| after != Some(next));
+        Ok(Some((people, next)))
+    }
+
     /// Reads what else is declared about a contact, all lists at once: name → records, in the manifest's order.
     ///
     /// Shape: `names` limits it to these; empty means all. Errors: the first list's that failed.

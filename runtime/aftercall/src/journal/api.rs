@@ -60,6 +60,10 @@ pub trait Journal: Send + Sync {
     /// Keeps a look-up, over an older one of the same key.
     fn lookup_put(&self, lookup: Lookup) -> Answer<'_, ()>;
 
+    /// Keeps by which keys these people of a connection are found; `None` forgets one. What was kept before and is not named stays: it may find
+    /// somebody in vain, and who is found is read again.
+    fn people_put(&self, connection: String, people: Vec<(String, Option<Vec<i64>>)>) -> Answer<'_, ()>;
+
     /// Keeps the text of a config under its hash. Keeping it again changes nothing.
     fn config_put(&self, hash: String, text: String, now: Timestamp) -> Answer<'_, ()>;
 
@@ -68,6 +72,9 @@ pub trait Journal: Send + Sync {
 
     /// A kept look-up, however old.
     fn lookup_get(&self, connection: String, kind: String, key: String) -> Answer<'_, Option<Lookup>>;
+
+    /// The people that are known by one of these keys, those with the most keys first; ties by id. At most `limit`.
+    fn people_find(&self, connection: String, keys: Vec<i64>, limit: usize) -> Answer<'_, Vec<String>>;
 
     /// The text of a config.
     fn config_get(&self, hash: String) -> Answer<'_, Option<String>>;

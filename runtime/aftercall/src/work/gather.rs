@@ -27,6 +27,14 @@ pub trait Memory: Send + Sync {
     fn turn<'a>(&'a self, route: &'a str, call: &'a str) -> BoxFuture<'a, Result<u64, Trouble>>;
     /// A colleague's id, looked up not long ago: `Some(None)` when the system knew nobody.
     fn user<'a>(&'a self, connection: &'a str, email: &'a str, now: Timestamp) -> BoxFuture<'a, Result<Option<Option<String>>, Trouble>>;
+    /// Ids of people that the connection's index knows by one of these keys, likeliest first.
+    fn people<'a>(&'a self, connection: &'a str, keys: BTreeSet<String>) -> BoxFuture<'a, Result<Vec<String>, Trouble>>;
+    /// Keeps by which keys people are found; `None` forgets one.
+    fn keep_people<'a>(
+        &'a self,
+        connection: &'a str,
+        people: Vec<(String, Option<BTreeSet<String>>)>,
+    ) -> BoxFuture<'a, Result<(), Trouble>>;
     /// Remembers a colleague's id.
     fn keep_user<'a>(
         &'a self,
@@ -83,6 +91,8 @@ pub struct Before {
 
 /// Rounds of "the plan needs one more thing" before something is wrong with us.
 const MAX_ROUNDS: usize = 64;
+/// Those whom the index knows and the search did not find, read one by one: more are namesakes.
+const MAX_INDEXED: usize = 10;
 /// A search that lags is given this much more than it declares.
 const LAG_GRACE: SignedDuration = SignedDuration::from_mins(10);
 
@@ -100,13 +110,22 @@ pub async fn plan_call(
 ) -> Result<(Context, Plan), Trouble> {
     let mut context = Context { known: before.known, own: before.own, read_at: now, ..Context::default() };
     let mut asked = Asked::default();
-    while let Some((key, query)) = matching::next_search(project, pipeline, call, &context, &mut asked) {
-        search(reader, pipeline, &query, &mut context).await?;
-        context.searched.push(key);
-        if context.searched.len() == 1 {
+    for round in 0.. {
+        let next = matching::next_search(project, pipeline, call, &context, &mut asked);
+        let is_last = next.is_none();
+        if let Some((key, query)) = next {
+            search(reader, pipeline, &query, &mut context).await?;
+            context.searched.push(key);
+        }
+        if round == 0 {
             behind(reader, memory, project, pipeline, call, &mut context, now).await?;
+            indexed(reader, memory, project, pipeline, call, &mut context).await?;
+        }
+        if is_last {
+            break;
         }
     }
+    keep_people(memory, project, pipeline, &context).await?;
     for record in before.evidence {
         if !context.candidates.iter().any(|c| c.id == record.id) {
             context.candidates.push(record);
@@ -203,6 +222,47 @@ async fn behind(
         }
     }
     Ok(())
+}
+
+/// Those whom our own index knows and the system's search did not find: read by id, so that nothing stale is compared.
+async fn indexed(
+    reader: &Reader,
+    memory: &dyn Memory,
+    project: &Project,
+    pipeline: &Pipeline,
+    call: &CallOutcome,
+    context: &mut Context,
+) -> Result<(), Trouble> {
+    let connection = &pipeline.connection;
+    let Some(declared) = connection.connector.decl.find.as_ref().filter(|_| connection.index) else { return Ok(()) };
+    if matching::is_settled(project, pipeline, call, context) {
+        return Ok(());
+    }
+    let mut ids = memory.people(&connection.id, matching::caller_keys(project, pipeline, call)).await?;
+    ids.retain(|id| !context.candidates.iter().any(|known| &known.id == id));
+    ids.truncate(MAX_INDEXED);
+    let fields = pipeline.read_fields.get(&declared.object).map(Vec::as_slice).unwrap_or_default();
+    let reads = ids.iter().map(|id| reader.read(connection, &declared.object, id, fields));
+    let records = try_join_all(reads).await.map_err(Trouble::of(connection))?;
+    let mut gone = Vec::new();
+    for (id, record) in ids.into_iter().zip(records) {
+        if record.as_ref().is_none_or(|record| record.id != id) {
+            gone.push((id, None));
+        }
+        if let Some(record) = record.filter(|record| !context.candidates.iter().any(|known| known.id == record.id)) {
+            context.candidates.push(record);
+        }
+    }
+    if gone.is_empty() { Ok(()) } else { memory.keep_people(&connection.id, gone).await }
+}
+
+/// What was read goes into the index.
+async fn keep_people(memory: &dyn Memory, project: &Project, pipeline: &Pipeline, context: &Context) -> Result<(), Trouble> {
+    if !pipeline.connection.index || context.candidates.is_empty() {
+        return Ok(());
+    }
+    let people = context.candidates.iter().map(|record| (record.id.clone(), Some(matching::index_keys(project, pipeline, record))));
+    memory.keep_people(&pipeline.connection.id, people.collect()).await
 }
 
 /// Records that this call has made already, as they are now: a second plan shows what is there, and changes nothing that is.

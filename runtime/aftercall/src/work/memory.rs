@@ -2,13 +2,14 @@
 //!
 //! Two of them: the journal's for a real run, and one for a dry run that looks and keeps nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aftercall_plan::context::{KnownContact, Written};
 use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::gather::{Memory, Trouble, WrittenMap};
 use crate::journal::{Journal, Json, Lookup};
@@ -59,7 +60,33 @@ async fn recent(journal: &dyn Journal, connection: &str, object: &str, since: Ti
     Ok(known.collect())
 }
 
+/// A key as the journal keeps it: 64 bits of its hash, so that no address stands in the index.
+pub(super) fn hashed(key: &str) -> i64 {
+    let digest = Sha256::digest(key.as_bytes());
+    digest.iter().take(8).fold(0, |all, byte| (all << 8) | i64::from(*byte))
+}
+
+/// More than this share a key with the caller: namesakes, whom nobody reads one by one.
+const MAX_PEOPLE: usize = 50;
+
+async fn people(journal: &dyn Journal, connection: &str, keys: BTreeSet<String>) -> Result<Vec<String>, Trouble> {
+    Ok(journal.people_find(connection.to_owned(), keys.iter().map(|key| hashed(key)).collect(), MAX_PEOPLE).await?)
+}
+
 impl Memory for JournalMemory {
+    fn people<'a>(&'a self, connection: &'a str, keys: BTreeSet<String>) -> BoxFuture<'a, Result<Vec<String>, Trouble>> {
+        Box::pin(people(self.journal.as_ref(), connection, keys))
+    }
+
+    fn keep_people<'a>(
+        &'a self,
+        connection: &'a str,
+        people: Vec<(String, Option<BTreeSet<String>>)>,
+    ) -> BoxFuture<'a, Result<(), Trouble>> {
+        let people = people.into_iter().map(|(id, keys)| (id, keys.map(|keys| keys.iter().map(|key| hashed(key)).collect()))).collect();
+        Box::pin(async move { Ok(self.journal.people_put(connection.to_owned(), people).await?) })
+    }
+
     fn written<'a>(&'a self, connection: &'a str, object: &'a str, ids: Vec<String>) -> BoxFuture<'a, Result<WrittenMap, Trouble>> {
         Box::pin(written(self.journal.as_ref(), connection, object, ids))
     }
@@ -125,6 +152,19 @@ impl DryMemory {
 }
 
 impl Memory for DryMemory {
+    fn people<'a>(&'a self, connection: &'a str, keys: BTreeSet<String>) -> BoxFuture<'a, Result<Vec<String>, Trouble>> {
+        Box::pin(async move {
+            match &self.journal {
+                Some(journal) => people(journal.as_ref(), connection, keys).await,
+                None => Ok(Vec::new()),
+            }
+        })
+    }
+
+    fn keep_people<'a>(&'a self, _: &'a str, _: Vec<(String, Option<BTreeSet<String>>)>) -> BoxFuture<'a, Result<(), Trouble>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     fn written<'a>(&'a self, connection: &'a str, object: &'a str, ids: Vec<String>) -> BoxFuture<'a, Result<WrittenMap, Trouble>> {
         Box::pin(async move {
             match &self.journal {

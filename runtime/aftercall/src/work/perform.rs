@@ -9,6 +9,7 @@ use aftercall_config::call::CallOutcome;
 use aftercall_config::functions::timestamp;
 use aftercall_config::project::{Connection, Pipeline, Project};
 use aftercall_plan::context::{Context, KnownContact, Record as CrmRecord};
+use aftercall_plan::matching;
 use aftercall_plan::model::{FieldVerdict, Guarantee, Link, LinkTo, Op, Plan, Write};
 use aftercall_plan::plan::pipeline_for;
 use futures_util::future::join_all;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::gather::{Before, Trouble as ReadTrouble, plan_call};
+use super::memory::hashed;
 use super::progress::{Progress, Standing, Verdict, depends_on, due, missing, own, receipt, sends, under_way, verdict};
 use super::retry::{counts, next_attempt, policy};
 use super::step::{Attempt, Step, step};
@@ -461,6 +463,11 @@ impl Hand<'_> {
                     identity: Json::from(Value::Object(fields.clone())),
                     created_at: self.worker.now(),
                 }));
+            }
+            if let Some(connection) = self.project.connections.get(&write.connection).filter(|connection| connection.index) {
+                let record = aftercall_plan::context::Record { id: id.to_owned(), object: write.object.clone(), fields: fields.clone() };
+                let keys = matching::index_keys(&self.project, &self.pipeline, &record).iter().map(|key| hashed(key)).collect();
+                records.push(Record::Person { connection: connection.id.clone(), id: id.to_owned(), keys });
             }
             records.push(Record::Link { connection: write.connection.clone(), record: Json::of(&self.known(id, fields)).ok() });
         }

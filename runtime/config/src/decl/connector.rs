@@ -213,9 +213,22 @@ pub struct FindDecl {
     /// Seconds by which the search lags behind writes. Left out: 0, what was written is found at once.
     #[serde(default)]
     pub lag_s: u32,
+    /// Everybody, page by page, to fill an index of our own. Left out: it fills from what is read and written.
+    pub all: Option<AllDecl>,
     /// Lists that came along in each row, by the name that templates use: `context.NAME`.
     #[serde(default)]
     pub related: IndexMap<String, RowsDecl>,
+}
+
+/// Everybody whom the system knows. Templates see `after` (absent for the first page) and `fields.OBJECT`.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AllDecl {
+    /// One page.
+    pub request: RequestDecl,
+    /// Where the answer says what `after` is for the next page; nothing there means that this was the last. Left out: the id of the last row,
+    /// until a page is empty.
+    pub next: Option<String>,
 }
 
 fn reach() -> Vec<KeyId> {

@@ -63,6 +63,10 @@ pub struct ConnectionDecl {
     /// Values for the connector's `[settings]`, such as a calendar's address.
     #[serde(default)]
     pub settings: IndexMap<String, serde_json::Value>,
+    /// Keep an index of the system's people beside the journal: digits, addresses and names as they sound, hashed. For a system that cannot be
+    /// searched by digits, or holds names as people misspell them. It fills from what is read and written, and at once by `aftercall match index`.
+    #[serde(default)]
+    pub index: bool,
     /// A slower pace than the connector's own, when others use the same account.
     pub limits: Option<super::LimitsDecl>,
 }

@@ -75,6 +75,9 @@ pub(super) fn resolve(name: &str, typed: &Typed<ConnectorDecl>, findings: &mut V
     let place = typed.document.place(&[]);
     let search = ["phones", "e164", "national", "emails", "near", "name", "account", "fields"];
     let find = decl.find.as_ref().and_then(|f| compile.request(&f.request, place.clone().down("find").down("request"), &search));
+    let all = decl.find.as_ref().and_then(|f| f.all.as_ref());
+    let all =
+        all.and_then(|all| compile.request(&all.request, place.clone().down("find").down("all").down("request"), &["after", "fields"]));
     let related = decl
         .related
         .iter()
@@ -113,7 +116,7 @@ pub(super) fn resolve(name: &str, typed: &Typed<ConnectorDecl>, findings: &mut V
                 .push(Finding::new(Code::MissingKey, "this rule has no condition", at.key()).help("give `status`, `code` or `message`"));
         }
     }
-    Arc::new(Connector { decl: decl.clone(), file: typed.document.file.clone(), find, related, users, objects, pack })
+    Arc::new(Connector { decl: decl.clone(), file: typed.document.file.clone(), find, all, related, users, objects, pack })
 }
 
 impl Compile<'_> {

@@ -394,6 +394,7 @@ fn connection(
         settings: Value::Object(settings),
         grant: grant.cloned(),
         credentials,
+        index: decl.index,
         limits: decl.limits.clone().unwrap_or_else(|| connector.decl.limits.clone()),
     })
 }

@@ -41,6 +41,11 @@ pub(crate) fn record<'a>(pipeline: &Pipeline, context: &'a Context, id: &str) ->
     lane(pipeline, context).filter(|known| known.id == id).map(|known| Cow::Owned(lane_record(pipeline, known)))
 }
 
+/// One record, read for comparing.
+pub(super) fn read(project: &Project, pipeline: &Pipeline, record: &Record) -> Person {
+    person(&pipeline.matching, &project.phone_region, contact_object(pipeline), record, None)
+}
+
 /// Everybody in hand, read for comparing.
 pub(super) fn people(project: &Project, pipeline: &Pipeline, context: &Context) -> Vec<Person> {
     let object = contact_object(pipeline);

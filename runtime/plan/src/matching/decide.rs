@@ -45,7 +45,7 @@ pub fn decide(project: &Project, pipeline: &Pipeline, call: &CallOutcome, contex
 }
 
 /// Whether what is in hand names the caller beyond doubt, so that no further search is worth a request.
-pub(super) fn is_settled(project: &Project, pipeline: &Pipeline, call: &CallOutcome, context: &Context) -> bool {
+pub fn is_settled(project: &Project, pipeline: &Pipeline, call: &CallOutcome, context: &Context) -> bool {
     let (identity, sought, all) = weighed(project, pipeline, call, context);
     let considered: Vec<&Compared> = all.iter().filter(|one| one.considered()).collect();
     verdict(pipeline, &identity, &sought, context, &all, &considered).0 == Verdict::Matched

@@ -6,6 +6,7 @@ mod compare;
 mod decide;
 mod evidence;
 mod identity;
+mod index;
 mod judge;
 mod names;
 mod person;
@@ -16,8 +17,9 @@ mod what_if;
 
 pub(crate) use candidates::record;
 pub use compare::{Compared, compare};
-pub use decide::decide;
+pub use decide::{decide, is_settled};
 pub use identity::Identity;
+pub use index::{caller_keys, index_keys};
 pub use judge::{Judgement, judge, ranked};
 pub use person::{Fields, Person, Sought, generic_number};
 pub use retrieve::{Employed, Named, Near, Query, next_search};

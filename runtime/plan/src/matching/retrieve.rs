@@ -103,10 +103,12 @@ fn query(project: &Project, pipeline: &Pipeline, call: &CallOutcome, search: Sea
         values
     };
     match search {
-        Search::Reach { emails, .. } => {
+        Search::Reach { numbers, said, emails } => {
             let identity = Identity::of(&pipeline.matching.values, &project.phone_region, call);
             let mut query = Query { emails: few(emails), ..Query::default() };
-            for phone in &identity.phones {
+            // A system that cannot search by numbers was not asked for any.
+            let by_number = !numbers.is_empty() || !said.is_empty();
+            for phone in identity.phones.iter().filter(|_| by_number) {
                 for spelling in phone_spellings(phone) {
                     if !query.phones.contains(&spelling) {
                         query.phones.push(spelling);

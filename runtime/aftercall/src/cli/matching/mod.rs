@@ -2,6 +2,7 @@
 
 mod backtest;
 mod explain;
+mod index;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -15,11 +16,14 @@ enum Command {
     Explain(explain::Args),
     /// Recorded calls against a copy of a CRM: wrong merges, duplicates, needless reviews, requests
     Backtest(backtest::Args),
+    /// Reads everybody whom a connection knows into the index that it keeps here
+    Index(index::Args),
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     match &args.command {
         Command::Explain(args) => explain::run(args),
         Command::Backtest(args) => backtest::run(args),
+        Command::Index(args) => index::run(args),
     }
 }

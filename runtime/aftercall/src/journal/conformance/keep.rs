@@ -42,3 +42,21 @@ pub(in crate::journal) async fn configs_are_kept(journal: &dyn Journal) -> Case 
     assert_eq!(journal.config_get("h".to_owned()).await?.as_deref(), Some("a = 1"));
     Ok(())
 }
+
+pub(in crate::journal) async fn people_are_found_by_their_keys(journal: &dyn Journal) -> Case {
+    let put = |people: Vec<(&str, Option<Vec<i64>>)>| {
+        journal.people_put("crm".to_owned(), people.into_iter().map(|(id, keys)| (id.to_owned(), keys)).collect())
+    };
+    let find = |keys: &[i64], limit| journal.people_find("crm".to_owned(), keys.to_vec(), limit);
+    put(vec![("p1", Some(vec![1, 2])), ("p2", Some(vec![2, 3, i64::MIN]))]).await?;
+    put(vec![("p1", Some(vec![2, 4]))]).await?;
+    assert_eq!(find(&[2], 9).await?, ["p1", "p2"]);
+    assert_eq!(find(&[2, 3], 9).await?, ["p2", "p1"], "who has more of the keys comes first");
+    assert_eq!(find(&[2, 3], 1).await?, ["p2"]);
+    assert_eq!(find(&[1], 9).await?, ["p1"], "what was kept before stays");
+    assert_eq!(find(&[i64::MIN], 9).await?, ["p2"]);
+    assert!(journal.people_find("other".to_owned(), vec![2], 9).await?.is_empty());
+    put(vec![("p1", None)]).await?;
+    assert_eq!(find(&[1, 2, 4], 9).await?, ["p2"]);
+    Ok(())
+}

@@ -99,6 +99,7 @@ macro_rules! every_case {
                 turns_are_taken_once
                 look_ups_are_replaced
                 configs_are_kept
+                people_are_found_by_their_keys
             }
         }
     };

@@ -188,6 +188,15 @@ pub enum Record {
     Field(FieldWritten),
     /// A record that we created, so that a search that lags behind does not lead to a second one.
     Created(Created),
+    /// By which keys a person whom we wrote is found, beside those that are kept.
+    Person {
+        /// The connection.
+        connection: String,
+        /// The record.
+        id: String,
+        /// The keys.
+        keys: Vec<i64>,
+    },
     /// Gives back the booked times of one write, or of all writes of the call.
     SlotsReleased {
         /// The write; `None` for all.

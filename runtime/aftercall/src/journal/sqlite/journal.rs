@@ -207,6 +207,14 @@ impl Journal for SqliteJournal {
         self.write("keep a look-up", move |tx| write::lookup_put(tx, &lookup))
     }
 
+    fn people_put(&self, connection: String, people: Vec<(String, Option<Vec<i64>>)>) -> Answer<'_, ()> {
+        self.write("keep people", move |tx| write::people_put(tx, &connection, &people))
+    }
+
+    fn people_find(&self, connection: String, keys: Vec<i64>, limit: usize) -> Answer<'_, Vec<String>> {
+        self.read("find people", move |conn| read::people_find(conn, &connection, &keys, limit))
+    }
+
     fn config_put(&self, hash: String, text: String, now: Timestamp) -> Answer<'_, ()> {
         self.write("keep a config", move |tx| write::config_put(tx, &hash, &text, now))
     }

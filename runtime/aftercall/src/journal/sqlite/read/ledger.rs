@@ -122,6 +122,20 @@ pub(crate) fn lookup_get(conn: &Connection, connection: &str, kind: &str, key: &
         .optional()?)
 }
 
+/// See [`Journal::people_find`](super::super::super::api::Journal::people_find).
+pub(crate) fn people_find(conn: &Connection, connection: &str, keys: &[i64], limit: usize) -> Result<Vec<String>, Fault> {
+    let mut statement = conn.prepare_cached("SELECT id FROM people WHERE connection = ?1 AND key = ?2")?;
+    let mut hits: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+    for key in keys {
+        for id in statement.query_map(params![connection, key], |row| row.get::<_, String>(0))? {
+            *hits.entry(id?).or_default() += 1;
+        }
+    }
+    let mut found: Vec<(String, usize)> = hits.into_iter().collect();
+    found.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    Ok(found.into_iter().take(limit).map(|(id, _)| id).collect())
+}
+
 /// See [`Journal::config_get`](super::super::super::api::Journal::config_get).
 pub(crate) fn config_get(conn: &Connection, hash: &str) -> Result<Option<String>, Fault> {
     Ok(conn.prepare_cached("SELECT text FROM configs WHERE hash = ?1")?.query_row([hash], |row| row.get(0)).optional()?)

@@ -6,6 +6,6 @@ mod queue;
 mod story;
 
 pub(super) use calls::calls;
-pub(super) use ledger::{booked, config_get, links, links_of_keys, lookup_get, peek_turn, recent_created, written};
+pub(super) use ledger::{booked, config_get, links, links_of_keys, lookup_get, peek_turn, people_find, recent_created, written};
 pub(super) use queue::{counts, next_due, payload, unrecognised, writes};
 pub(super) use story::{last_plan, story, writes_of};

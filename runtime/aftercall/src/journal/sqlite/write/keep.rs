@@ -37,6 +37,25 @@ pub(crate) fn lookup_put(tx: &mut Tx<'_>, lookup: &Lookup) -> Result<(), Fault> 
     Ok(())
 }
 
+/// See [`Journal::people_put`](super::super::super::api::Journal::people_put).
+pub(crate) fn people_put(tx: &mut Tx<'_>, connection: &str, people: &[(String, Option<Vec<i64>>)]) -> Result<(), Fault> {
+    let mut put = tx.conn.prepare_cached("INSERT OR IGNORE INTO people (connection, key, id) VALUES (?1, ?2, ?3)")?;
+    let mut forget = tx.conn.prepare_cached("DELETE FROM people WHERE connection = ?1 AND id = ?2")?;
+    for (id, keys) in people {
+        match keys {
+            Some(keys) => {
+                for key in keys {
+                    put.execute(params![connection, key, id])?;
+                }
+            }
+            None => {
+                forget.execute(params![connection, id])?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// See [`Journal::config_put`](super::super::super::api::Journal::config_put).
 pub(crate) fn config_put(tx: &mut Tx<'_>, hash: &str, text: &str, now: Timestamp) -> Result<(), Fault> {
     tx.conn.prepare_cached("INSERT OR IGNORE INTO configs (hash, text, kept_at) VALUES (?1, ?2, ?3)")?.execute(params![

@@ -101,6 +101,7 @@ pub(super) fn apply(tx: &mut Tx<'_>, head: &mut Head, revision: i64, now: Timest
             Record::Link { connection, record } => link(tx, head.lane, now, &connection, record.as_ref())?,
             Record::Field(field) => field_written(tx, head.seq, now, &field)?,
             Record::Created(made) => created(tx, head.seq, &made)?,
+            Record::Person { connection, id, keys } => super::people_put(tx, &connection, &[(id, Some(keys))])?,
             Record::SlotsReleased { write } => release_slots(tx, head.seq, write.as_deref())?,
         }
     }
