@@ -12,6 +12,7 @@ mod follow_ups;
 mod matching;
 mod outages;
 mod refusals;
+mod reviews;
 mod service;
 mod start;
 mod store;

@@ -175,6 +175,12 @@ pub struct Object {
     pub update: Option<Request>,
     /// One record by id.
     pub read: Option<Request>,
+    /// One more link of a record that is there.
+    pub link: Option<Request>,
+    /// One link less.
+    pub unlink: Option<Request>,
+    /// One record of two.
+    pub merge: Option<Request>,
     /// Our record by its marker.
     pub look: Option<Look>,
     /// Where a record that is gone was merged into.

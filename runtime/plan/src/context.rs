@@ -36,8 +36,13 @@ pub struct Context {
     pub own: BTreeMap<String, String>,
     /// Those records as they stand now, where they were read. Of the others, what we wrote last is taken for what stands there.
     pub own_records: Vec<Record>,
+    /// What those records are linked to, as far as we made the links: write id → link → record id. Filled in where a person has answered,
+    /// so that links to another contact are moved.
+    pub own_links: BTreeMap<String, BTreeMap<String, String>>,
     /// What a person answered in a review of this call; it outweighs all evidence.
     pub answered: Option<Answered>,
+    /// What people answered about other calls of this caller's numbers and addresses. The order carries no meaning.
+    pub remembered: Vec<Remembered>,
     /// How often a person asked for this call to be written as new records. It goes into the markers.
     pub generation: u32,
     /// When this was read.
@@ -52,6 +57,50 @@ pub enum Answered {
     Contact(String),
     /// The caller has no record yet.
     New,
+    /// Two records are one person: the call goes to the first, and the other goes into it where the system merges on request.
+    Merge {
+        /// The record that stays.
+        id: String,
+        /// The record that goes.
+        other: String,
+    },
+}
+
+impl Answered {
+    /// The record that is the caller's.
+    pub fn contact(&self) -> Option<&str> {
+        match self {
+            Self::Contact(id) | Self::Merge { id, .. } => Some(id),
+            Self::New => None,
+        }
+    }
+}
+
+/// What a person answered about an earlier call: good for later ones of the same person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// The record.
+    pub contact: String,
+    /// The call that it was answered for.
+    pub call: String,
+    /// When.
+    pub at: Timestamp,
+    /// For whom.
+    pub of: Asker,
+}
+
+/// A caller, as far as an answer about one call can hold for another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Asker {
+    /// The connection in which the answer's record is.
+    pub connection: String,
+    /// Numbers, as E.164.
+    pub phones: Vec<String>,
+    /// Addresses in lower case.
+    pub emails: Vec<String>,
+    /// The name that was said, folded: without titles, accents and the like.
+    pub name: Option<String>,
 }
 
 /// A contact that an earlier call of the lane matched or made.
@@ -64,6 +113,17 @@ pub struct KnownContact {
     /// The fields that we wrote, for where the search does not find the record yet.
     #[serde(default)]
     pub fields: Map<String, Value>,
+}
+
+impl Asker {
+    /// Whether an answer about the one holds for the other: they share a number or an address, and have the same name, or neither has one.
+    /// Two people on one number have two names, so another name is somebody else.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let shares = |a: &[String], b: &[String]| a.iter().any(|one| b.contains(one));
+        self.connection == other.connection
+            && self.name == other.name
+            && (shares(&self.phones, &other.phones) || shares(&self.emails, &other.emails))
+    }
 }
 
 /// One record of a system.

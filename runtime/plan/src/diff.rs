@@ -105,6 +105,7 @@ fn op(write: &Write) -> String {
         Op::Update { id } => format!("update {id}"),
         Op::Nothing { id: Some(id), .. } => format!("nothing {id}"),
         Op::Nothing { id: None, .. } => "nothing".to_owned(),
+        Op::Merge { id, other } => format!("merge {other} into {id}"),
         Op::Blocked { .. } => "blocked".to_owned(),
         Op::Skipped { .. } => "skipped".to_owned(),
     };

@@ -51,8 +51,11 @@ pub struct Write {
     pub op: Op,
     /// Fields in order. Of a write that is not done, empty.
     pub fields: Vec<FieldChange>,
-    /// Links to other records.
+    /// Links to other records; of a record that is there, those that move.
     pub links: Vec<Link>,
+    /// Writes that come first although nothing here refers to them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
     /// How well a repetition is told apart.
     pub guarantee: Guarantee,
     /// The time that it takes in a calendar.
@@ -74,6 +77,13 @@ pub enum Op {
     Update {
         /// Its id.
         id: String,
+    },
+    /// Two records become one, as a person answered.
+    Merge {
+        /// The record that stays.
+        id: String,
+        /// The record that goes.
+        other: String,
     },
     /// Nothing changes: every field is there already, or the policies keep what is there.
     Nothing {
@@ -138,6 +148,9 @@ pub struct Link {
     pub link: String,
     /// The other end.
     pub to: LinkTo,
+    /// Of a link that moves: the other end until now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// The line that asked.
     pub origin: Origin,
 }

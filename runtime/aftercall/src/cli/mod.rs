@@ -12,6 +12,7 @@ mod init;
 mod input;
 mod matching;
 mod plan;
+mod review;
 mod run;
 mod sandbox;
 mod schema;
@@ -60,6 +61,8 @@ enum Command {
     Calls(calls::Args),
     /// One call's whole story
     Show(show::Args),
+    /// Whose record is it? What people are asked, and their answers
+    Review(review::Args),
     /// What a finding's code means and what to do
     Explain(explain::Args),
     /// Why this record, and how good the rules are
@@ -100,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Calls(args) => calls::run(&args),
         Command::Show(args) => show::run(&args),
+        Command::Review(args) => review::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Match(args) => matching::run(&args),
         Command::Sandbox(args) => sandbox::run(&args),

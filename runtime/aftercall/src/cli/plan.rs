@@ -14,7 +14,7 @@ use super::{Format, ProjectDir};
 use crate::connect::{Connections, Http, MemoryTokens};
 use crate::journal::{ArrivalKind, Journal, SqliteJournal};
 use crate::view;
-use crate::work::{Before, DryMemory, own, plan_call};
+use crate::work::{Before, DryMemory, own, plan_call, remembered};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -68,8 +68,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             let keys = crate::service::lane_keys(&project, call);
             let mut before = Before::default();
             if let Some(journal) = &journal {
-                before.known =
-                    journal.lane_links(keys).await?.into_iter().filter_map(|l| Some((l.connection, l.record.read().ok()?))).collect();
+                before.known = journal
+                    .lane_links(keys.clone())
+                    .await?
+                    .into_iter()
+                    .filter_map(|l| Some((l.connection, l.record.read().ok()?)))
+                    .collect();
+                before.remembered = remembered(&journal.answers(keys).await?, None);
                 // What this very call has made already: planning it again shows that, and no second one.
                 let id = format!("{}:{}", call.source, call.id);
                 if let Some(story) = journal.call(id.clone()).await.ok().flatten().filter(|story| story.call.id == id) {
@@ -100,10 +105,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         Format::Human => say(&format!("{}\n", view::plan::summary(&plans))),
         Format::Json => data(&format!("{:#}\n", view::plan::json(&plans, &errors))),
     }
-    let changes = plans
-        .iter()
-        .flat_map(|(p, _)| &p.writes)
-        .any(|w| matches!(w.op, aftercall_plan::model::Op::Create { .. } | aftercall_plan::model::Op::Update { .. }));
+    let changes = plans.iter().flat_map(|(p, _)| &p.writes).any(|w| {
+        matches!(
+            w.op,
+            aftercall_plan::model::Op::Create { .. } | aftercall_plan::model::Op::Update { .. } | aftercall_plan::model::Op::Merge { .. }
+        )
+    });
     Ok(match (errors.is_empty(), args.exit_code && changes) {
         (false, _) => 1,
         (true, true) => 3,

@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::outgoing::{Landed, OutgoingOp};
 use super::part::Part;
 use super::pointer;
-use super::read::{given_back, object, proven};
+use super::read::{Reader, given_back, object, proven};
 use super::request::scope;
 use super::write::Writer;
 
@@ -70,12 +70,20 @@ impl Writer {
     }
 }
 
+impl Reader {
+    /// The page where a person sees a record; `None` where only the system's own answers name it.
+    pub fn page(&self, connection: &Arc<Connection>, object: &str, id: &str) -> Option<String> {
+        let base_url = self.inner.account(connection).auth.base_url().unwrap_or_else(|| connection.base_url.clone());
+        url(connection, connection.connector.objects.get(object)?, id, &Value::Null, &base_url)
+    }
+}
+
 /// What a success confirms.
 ///
 /// Errors: an answer without an id, so that nobody knows what was made.
 pub(super) fn landed(connection: &Connection, part: &Part<'_>, status: u16, body: Value, base_url: &str) -> Result<Landed, Failure> {
     let (id, created) = match &part.out.op {
-        OutgoingOp::Update { id } => (Some(id.clone()), false),
+        OutgoingOp::Update { id } | OutgoingOp::Merge { id, .. } => (Some(id.clone()), false),
         OutgoingOp::Create { marker } => {
             let chosen = part.object.decl.identity.as_ref().is_some_and(|identity| identity.kind == IdentityKind::ClientId);
             let id = pointer::first_text(&body, &part.object.id).or_else(|| chosen.then(|| marker.clone()));
@@ -87,7 +95,7 @@ pub(super) fn landed(connection: &Connection, part: &Part<'_>, status: u16, body
     Ok(Landed { url: url(connection, part.object, &id, &body, base_url), id, body, created })
 }
 
-fn url(connection: &Connection, known: &Object, id: &str, record: &Value, base_url: &str) -> Option<String> {
+pub(super) fn url(connection: &Connection, known: &Object, id: &str, record: &Value, base_url: &str) -> Option<String> {
     let place = object([("id", json!(id)), ("record", record.clone())]);
     let url = known.url.as_ref()?.text(&scope(connection, base_url, Some(known), &place));
     // A page that a system names itself goes into links: no other scheme may come in that way.

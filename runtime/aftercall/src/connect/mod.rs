@@ -15,6 +15,7 @@ mod failure;
 mod http;
 mod landed;
 mod limit;
+mod moving;
 mod outgoing;
 mod pack;
 mod part;

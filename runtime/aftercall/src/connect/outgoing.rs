@@ -21,6 +21,8 @@ pub struct Outgoing {
     pub fields: Vec<(String, Value)>,
     /// Links by the connector's name, with the other end.
     pub links: Vec<(String, LinkTarget)>,
+    /// Links that go because `links` has another one in their place: the connector's name, and the other end until now.
+    pub leaves: Vec<(String, String)>,
 }
 
 /// What happens to the object.
@@ -35,6 +37,13 @@ pub enum OutgoingOp {
     Update {
         /// Its id.
         id: String,
+    },
+    /// One record of two.
+    Merge {
+        /// The record that stays.
+        id: String,
+        /// The record that goes.
+        other: String,
     },
 }
 
@@ -81,13 +90,14 @@ pub struct Landed {
 impl fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fields: Vec<&String> = self.fields.iter().map(|(name, _)| name).collect();
-        let Self { write_id, object, op, links, .. } = self;
+        let Self { write_id, object, op, links, leaves, .. } = self;
         f.debug_struct("Outgoing")
             .field("write_id", write_id)
             .field("object", object)
             .field("op", op)
             .field("fields", &fields)
             .field("links", links)
+            .field("leaves", leaves)
             .finish()
     }
 }

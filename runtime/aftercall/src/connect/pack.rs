@@ -62,7 +62,9 @@ impl Pack<'_> {
             }
         }
         // What a caller said must not be read as a reference, and no system has a way to say so. By itself nothing is one.
-        let spoken = inside.iter().any(|i| i.part.out.says(&self.decl.reference_before));
+        // What moves takes more than one request, and is looked at before.
+        let apart = inside.iter().any(|i| i.part.moves());
+        let spoken = apart || inside.iter().any(|i| i.part.out.says(&self.decl.reference_before));
         if inside.len() < 2 || spoken {
             let order = inside.iter().map(|i| i.index).collect();
             return self.writer.each(self.connection, self.parts, order, results).await;

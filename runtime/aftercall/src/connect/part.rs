@@ -68,6 +68,10 @@ impl Part<'_> {
             OutgoingOp::Update { id } => {
                 place.insert("id".to_owned(), json!(id));
             }
+            OutgoingOp::Merge { id, other } => {
+                place.insert("id".to_owned(), json!(id));
+                place.insert("other".to_owned(), json!(other));
+            }
         }
         place.insert("fields".to_owned(), Value::Object(fields));
         if !associations.is_empty() {
@@ -84,6 +88,7 @@ pub(super) fn part<'a>(connection: &'a Connection, batch: &'a [Outgoing], index:
     let (request, key) = match &out.op {
         OutgoingOp::Create { marker } => (&object.create, marker),
         OutgoingOp::Update { id } => (&object.update, id),
+        OutgoingOp::Merge { id, .. } => (&object.merge, id),
     };
     let request = request.as_ref().ok_or_else(|| Failure::invalid(format!("`{}` cannot be {}d", out.object, verb(out))))?;
     if key.is_empty() {
@@ -125,5 +130,6 @@ pub(super) fn verb(out: &Outgoing) -> &'static str {
     match out.op {
         OutgoingOp::Create { .. } => "create",
         OutgoingOp::Update { .. } => "update",
+        OutgoingOp::Merge { .. } => "merge",
     }
 }

@@ -123,7 +123,7 @@ impl Reader {
     /// One page of everybody whom the system knows, and what asks for the next; `None` in a system that does not say how.
     ///
     /// Shape: `after` is what the page before gave; `fields` as for `find`. Errors: as for `find`.
-    pub async fn page(
+    pub async fn everybody(
         &self,
         connection: &Arc<Connection>,
         after: Option<&str>,

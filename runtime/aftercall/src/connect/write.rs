@@ -114,8 +114,22 @@ impl Writer {
         }
     }
 
-    /// One write in a request of its own.
+    /// One write in requests of its own: the record, then what moves with it.
     pub(super) async fn alone(&self, connection: &Arc<Connection>, part: &Part<'_>, name: Names<'_>) -> Sent {
+        match self.needless(connection, part).await {
+            Ok(Some(landed)) => {
+                let sent = Sent { write_id: part.out.write_id.clone(), result: Ok(landed), request_digest: String::new() };
+                return self.relinked(connection, part, name, sent).await;
+            }
+            Ok(None) => {}
+            Err(failure) => return unsent(part.out, failure),
+        }
+        let sent = self.record(connection, part, name).await;
+        self.relinked(connection, part, name, sent).await
+    }
+
+    /// The request for the record.
+    async fn record(&self, connection: &Arc<Connection>, part: &Part<'_>, name: Names<'_>) -> Sent {
         let what = format!("{} {}", verb(part.out), part.out.object);
         let bucket = part.request.bucket.as_deref();
         let asking = Asking { connection, what: &what, effect: Effect::Write, bucket, deadline: self.deadline };

@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use super::{
     Error,
     model::{
-        Accepted, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Guard, Intervention, LaneLink, Lookup,
-        NewPlan, PlanOutcome, Recorded, Recording, Story, Unrecognised, WriteFilter, WriteRow, Written,
+        Accepted, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Guard, Intervention, LaneLink,
+        Lookup, NewPlan, PlanOutcome, Recorded, Recording, Story, Unrecognised, WriteFilter, WriteRow, Written,
     },
 };
 
@@ -101,6 +101,9 @@ pub trait Journal: Send + Sync {
 
     /// What the callers behind these identity keys are known to be.
     fn lane_links(&self, keys: Vec<String>) -> Answer<'_, Vec<LaneLink>>;
+
+    /// What people answered about calls of the callers behind these identity keys: of each call the answer that counts.
+    fn answers(&self, keys: Vec<String>) -> Answer<'_, Vec<AnswerRow>>;
 
     /// What nobody understood yet, newest first.
     fn unrecognised(&self, limit: usize) -> Answer<'_, Vec<Unrecognised>>;

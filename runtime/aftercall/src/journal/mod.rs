@@ -16,9 +16,9 @@ mod sqlite;
 pub use api::{Answer, Journal};
 pub use error::Error;
 pub use model::{
-    Accepted, Arrival, ArrivalKind, Booking, CallChange, CallFilter, CallSeq, CallStatus, CallSummary, Claim, ClaimedCall, Claiming,
-    Counts, Created, EventRow, Fence, FieldWritten, Guard, Intervention, Json, LaneId, LaneLink, Lookup, NewCall, NewEvent, NewPlan,
-    NewWrite, Order, PayloadRow, PlanOutcome, PlanRow, Record, Recorded, Recording, RevisionRow, SlotAsk, Story, Then, Trouble,
-    Unrecognised, WriteChange, WriteFilter, WriteOutcome, WriteRow, WriteState, Written,
+    Accepted, AnswerKind, AnswerRow, Arrival, ArrivalKind, Booking, CallChange, CallFilter, CallSeq, CallStatus, CallSummary, Claim,
+    ClaimedCall, Claiming, Counts, Created, EventRow, Fence, FieldWritten, Guard, Intervention, Json, LaneId, LaneLink, Lookup, NewAnswer,
+    NewCall, NewEvent, NewPlan, NewWrite, Order, PayloadRow, PlanOutcome, PlanRow, Record, Recorded, Recording, RevisionRow, SlotAsk,
+    Story, Then, Trouble, Unrecognised, WriteChange, WriteFilter, WriteOutcome, WriteRow, WriteState, Written,
 };
-pub use sqlite::{SqliteJournal, SqliteOptions};
+pub use sqlite::{SqliteJournal, SqliteOptions, intervene_beside};

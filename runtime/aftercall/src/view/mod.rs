@@ -3,5 +3,6 @@
 pub mod calls;
 pub mod decision;
 pub mod plan;
+pub mod review;
 pub mod story;
 mod words;

@@ -48,7 +48,7 @@ pub fn line(plan: &Plan, call: &CallOutcome, requests: &[RequestCount]) -> Strin
         .iter()
         .filter_map(|w| match &w.op {
             Op::Create { .. } => Some(green(&format!("+{}", w.id))),
-            Op::Update { .. } => Some(yellow(&format!("~{}", w.id))),
+            Op::Update { .. } | Op::Merge { .. } => Some(yellow(&format!("~{}", w.id))),
             Op::Blocked { .. } => Some(red(&format!("!{}", w.id))),
             Op::Nothing { .. } | Op::Skipped { .. } => None,
         })
@@ -73,6 +73,7 @@ fn write_text(write: &Write, all: bool) -> String {
     let line = match &write.op {
         Op::Create { .. } => format!("{} {}", green("+"), format_args!("{name} {} a new {}", green("create"), write.object)),
         Op::Update { id } => format!("{} {}", yellow("~"), format_args!("{name} {} {} {id}", yellow("update"), write.object)),
+        Op::Merge { id, other } => format!("{} {name} {} {} {other} into {id}", yellow("~"), yellow("merge"), write.object),
         Op::Nothing { because, .. } => format!("= {name} nothing to do: {because}"),
         Op::Blocked { because } => format!("{} {name} {}: {because}", red("!"), red("blocked")),
         Op::Skipped { because } => format!("  {name} skipped: {because}"),

@@ -31,6 +31,7 @@ pub fn text(story: &Story) -> String {
     if let Some(decision) = story.plans.last().and_then(|p| p.decision.read::<MatchDecision>().ok()) {
         decision_text(&mut out, &decision);
     }
+    answers_text(&mut out, story);
     if !story.writes.is_empty() {
         let _ = writeln!(out, "\n{}", bold("writes"));
     }
@@ -112,6 +113,17 @@ fn decision_text(out: &mut String, decision: &MatchDecision) {
     }
 }
 
+fn answers_text(out: &mut String, story: &Story) {
+    for answer in &story.answers {
+        let reason =
+            if answer.reason.is_empty() { String::new() } else { format!(": {}", value(&Value::from(answer.reason.as_str()), 200)) };
+        let _ = writeln!(out, "  {}  {} by {} at {}{reason}", status("answered"), super::review::answer(answer), answer.actor, answer.at);
+    }
+    if story.call.question.is_some() {
+        let _ = writeln!(out, "  {}", dim(&format!("a person is asked: `aftercall review {}`", story.call.id)));
+    }
+}
+
 fn write_text(out: &mut String, write: &WriteRow) {
     let name = format!("{}/{}", write.connection, write.write);
     let record = match (&write.record_url, &write.record_id) {
@@ -134,6 +146,9 @@ fn write_text(out: &mut String, write: &WriteRow) {
     for field in &receipt {
         let text = |key: &str| field[key].as_str().unwrap_or_default();
         let shown = field.get("value").filter(|v| !v.is_null()).map(|v| value(v, 60)).unwrap_or_default();
+        // A link or a record that moved: what it was says as much as what it is.
+        let moved = matches!(text("policy"), "link" | "merge").then(|| format!("{} -> {shown}", text("before")));
+        let shown = moved.unwrap_or(shown);
         let because = field["because"].as_str().map(|b| format!(" ({b})")).unwrap_or_default();
         let tail = dim(&format!("{}  {}", text("policy"), text("origin")));
         let _ = writeln!(out, "      {} {} {shown}{because}   {tail}", pad(text("state"), 8), pad(text("field"), width));

@@ -30,7 +30,7 @@ pub(super) fn red(text: &str) -> String {
 /// A word for a status, in its colour.
 pub(super) fn status(word: &str) -> String {
     match word {
-        "landed" | "applied" | "matched" => green(word),
+        "landed" | "applied" | "matched" | "answered" => green(word),
         "waiting" | "review" | "partial" | "ambiguous" | "held" | "unknown" | "intent" | "blocked" => yellow(word),
         "dead" | "rejected" => red(word),
         other => other.to_owned(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aftercall_config::call::CallOutcome;
 use aftercall_config::decl::{ErrorClass, PolicyDecl};
 use aftercall_config::project::{Connection, Pipeline, Project};
-use aftercall_plan::context::{Context, KnownContact, Record};
+use aftercall_plan::context::{Answered, Context, KnownContact, Record, Remembered};
 use aftercall_plan::matching::{self, Asked, Identity, Query};
 use aftercall_plan::model::{Op, Plan};
 use aftercall_plan::plan::{Need, plan};
@@ -85,6 +85,12 @@ pub struct Before {
     pub known: BTreeMap<String, KnownContact>,
     /// Records that this call has made already, by write.
     pub own: BTreeMap<String, String>,
+    /// What those are linked to, where a person has answered.
+    pub own_links: BTreeMap<String, BTreeMap<String, String>>,
+    /// What a person answered about this call.
+    pub answered: Option<Answered>,
+    /// What people answered about other calls of this caller.
+    pub remembered: Vec<Remembered>,
     /// Records that a system named as the caller's, by refusing a second one.
     pub evidence: Vec<Record>,
 }
@@ -108,7 +114,8 @@ pub async fn plan_call(
     before: Before,
     now: Timestamp,
 ) -> Result<(Context, Plan), Trouble> {
-    let mut context = Context { known: before.known, own: before.own, read_at: now, ..Context::default() };
+    let Before { known, own, own_links, answered, remembered, evidence } = before;
+    let mut context = Context { known, own, own_links, answered, remembered, read_at: now, ..Context::default() };
     let mut asked = Asked::default();
     for round in 0.. {
         let next = matching::next_search(project, pipeline, call, &context, &mut asked);
@@ -126,7 +133,7 @@ pub async fn plan_call(
         }
     }
     keep_people(memory, project, pipeline, &context).await?;
-    for record in before.evidence {
+    for record in evidence {
         if !context.candidates.iter().any(|c| c.id == record.id) {
             context.candidates.push(record);
         }
@@ -189,6 +196,11 @@ async fn behind(
     if let Some(known) = context.known.get(&connection.id) {
         behind.insert(known.id.clone(), known.clone());
     }
+    if connection.connector.objects.get(&declared.object).is_some_and(|object| object.read.is_some()) {
+        for id in answers(project, pipeline, call, context) {
+            behind.entry(id.clone()).or_insert(KnownContact { id, call: String::new(), fields: Default::default() });
+        }
+    }
     if declared.lag_s > 0 {
         let since = now - (SignedDuration::from_secs(i64::from(declared.lag_s)) + LAG_GRACE);
         let identity = Identity::of(&pipeline.matching.values, &project.phone_region, call);
@@ -211,7 +223,9 @@ async fn behind(
     for (id, record) in behind.keys().zip(records) {
         match record {
             Some(record) => {
-                context.known.values_mut().filter(|known| &known.id == id).for_each(|known| known.id.clone_from(&record.id));
+                if &record.id != id {
+                    follow(context, id, &record.id);
+                }
                 if !context.candidates.iter().any(|known| known.id == record.id) {
                     context.candidates.push(record);
                 }
@@ -222,6 +236,18 @@ async fn behind(
         }
     }
     Ok(())
+}
+
+/// A record was merged into another: what is known of the one holds for the other.
+fn follow(context: &mut Context, from: &str, into: &str) {
+    let known = context.known.values_mut().map(|known| &mut known.id);
+    let remembered = context.remembered.iter_mut().map(|one| &mut one.contact);
+    known.chain(remembered).filter(|id| *id == from).for_each(|id| into.clone_into(id));
+    if let Some(Answered::Contact(id) | Answered::Merge { id, .. }) = &mut context.answered
+        && id == from
+    {
+        into.clone_into(id);
+    }
 }
 
 /// Those whom our own index knows and the system's search did not find: read by id, so that nothing stale is compared.
@@ -263,6 +289,13 @@ async fn keep_people(memory: &dyn Memory, project: &Project, pipeline: &Pipeline
     }
     let people = context.candidates.iter().map(|record| (record.id.clone(), Some(matching::index_keys(project, pipeline, record))));
     memory.keep_people(&pipeline.connection.id, people.collect()).await
+}
+
+/// The records that people named for this caller: the search may know nothing of them.
+fn answers(project: &Project, pipeline: &Pipeline, call: &CallOutcome, context: &Context) -> Vec<String> {
+    let asker = matching::asker(project, pipeline, call);
+    let now = context.answered.as_ref().and_then(Answered::contact).map(str::to_owned);
+    now.into_iter().chain(context.remembered.iter().filter(|one| one.of.is_like(&asker)).map(|one| one.contact.clone())).collect()
 }
 
 /// Records that this call has made already, as they are now: a second plan shows what is there, and changes nothing that is.

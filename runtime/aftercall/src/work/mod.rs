@@ -3,6 +3,7 @@
 //! `worker` takes calls, `gather` reads, `perform` commits and acts, `doubt` looks where an answer is missing, `step` decides what a failure means, `progress` knows
 //! where a call stands. The only holder of a `Writer`.
 
+mod answers;
 mod doubt;
 mod gather;
 mod memory;
@@ -13,6 +14,7 @@ mod step;
 mod versions;
 mod worker;
 
+pub use answers::remembered;
 pub use gather::{Before, Memory, Trouble, WrittenMap, plan_call};
 pub use memory::{DryMemory, JournalMemory};
 pub use progress::own;

@@ -19,14 +19,14 @@ use sha2::{Digest, Sha256};
 
 use super::gather::{Before, Trouble as ReadTrouble, plan_call};
 use super::memory::hashed;
-use super::progress::{Progress, Standing, Verdict, depends_on, due, missing, own, receipt, sends, under_way, verdict};
+use super::progress::{Progress, Standing, Verdict, depends_on, due, missing, receipt, sends, under_way, verdict};
 use super::retry::{counts, next_attempt, policy};
 use super::step::{Attempt, Step, step};
 use super::worker::Worker;
 use crate::connect::{Failure, LinkTarget, Outgoing, OutgoingOp, Sent};
 use crate::journal::{
-    self, CallChange, CallStatus, Claim, Created, FieldWritten, Json, NewEvent, NewPlan, NewWrite, PlanOutcome, Record, Recording, SlotAsk,
-    Then, Trouble, WriteChange, WriteOutcome, WriteState,
+    self, AnswerRow, CallChange, CallStatus, Claim, Created, FieldWritten, Json, NewEvent, NewPlan, NewWrite, PlanOutcome, Record,
+    Recording, SlotAsk, Then, Trouble, WriteChange, WriteOutcome, WriteState,
 };
 
 /// A plan whose writes have not been sent is made again when it is older than this: the CRM may have changed.
@@ -47,7 +47,7 @@ pub(super) struct Hand<'a> {
     call: CallOutcome,
     until: Timestamp,
     replans: u32,
-    evidence: Vec<CrmRecord>,
+    pub(super) evidence: Vec<CrmRecord>,
     /// A system that cannot be read, while the others are worked.
     away: Option<(String, Failure)>,
 }
@@ -170,6 +170,10 @@ impl Hand<'_> {
                 progress.next_at = Some(now);
             }
         }
+        // A person has answered since: whose record it is decides everything else.
+        if self.answer().is_some_and(|answer| answer.at > row.recorded_at) {
+            return None;
+        }
         // Without a system that could not be read: it is made whole as soon as nothing is under way any more.
         if !missing(&plan, &self.pipeline).is_empty() && !under_way(&standing, now) {
             return None;
@@ -184,9 +188,7 @@ impl Hand<'_> {
     /// Reads, plans and puts the plan on record with its intents. `Err` is where the call stands when it cannot be planned now.
     async fn plan(&mut self, now: Timestamp) -> Result<Result<(Plan, Standing), CallStatus>, journal::Error> {
         let claim = self.claim;
-        let known: BTreeMap<String, KnownContact> =
-            claim.links.iter().filter_map(|link| Some((link.connection.clone(), link.record.read().ok()?))).collect();
-        let before = Before { known, own: own(&self.pipeline, &claim.writes), evidence: self.evidence.clone() };
+        let before = self.before().await?;
         let planned = self.read_and_plan(before, now).await;
         let (context, plan) = match planned {
             Ok(both) => both,
@@ -208,7 +210,7 @@ impl Hand<'_> {
             };
             let progress =
                 Progress { refused: standing.get(&write.id).map(|p| p.refused.clone()).unwrap_or_default(), ..Progress::fresh(state) };
-            writes.push(new_write(write, state, &progress));
+            writes.push(NewWrite { generation: self.answer().map_or(0, |answer| answer.number), ..new_write(write, state, &progress) });
         }
         let text = serde_json::to_string(&plan).unwrap_or_default();
         let digest: String = Sha256::digest(text.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect();
@@ -220,6 +222,7 @@ impl Hand<'_> {
             now,
             context: Json::of(&context).unwrap_or_else(|_| Json::from_text("{}")),
             decision: Json::of(&plan.decision).unwrap_or_else(|_| Json::from_text("{}")),
+            question: plan.decision.review.clone(),
             plan: Json::from_text(text),
             pipeline: plan.pipeline.clone(),
             config_version: plan.config.0.clone(),
@@ -373,9 +376,11 @@ impl Hand<'_> {
     async fn send(&self, plan: &Plan, standing: &Standing, ready: &[String]) -> Vec<Sent> {
         let mut batches: BTreeMap<&str, (Arc<Connection>, Vec<Outgoing>)> = BTreeMap::new();
         for write in plan.writes.iter().filter(|w| ready.contains(&w.id)) {
-            let Some(rule) = self.pipeline.writes.iter().find(|r| r.id == write.id) else { continue };
+            // A merge is of no rule of the pipeline: it is about the caller's own record.
+            let rule = self.pipeline.writes.iter().find(|r| r.id == write.id);
+            let connection = rule.map_or(&self.pipeline.connection, |rule| &rule.connection);
             let outgoing = outgoing(write, standing, ready);
-            batches.entry(&write.connection).or_insert_with(|| (rule.connection.clone(), Vec::new())).1.push(outgoing);
+            batches.entry(&write.connection).or_insert_with(|| (connection.clone(), Vec::new())).1.push(outgoing);
         }
         // What could not be answered before the lease ends is not sent: somebody else may have the lane by then.
         let left = std::time::Duration::try_from(self.until.duration_since(self.worker.now())).unwrap_or_default();
@@ -452,7 +457,10 @@ impl Hand<'_> {
                 config_version: self.project.version.0.clone(),
             }));
         }
-        if self.is_contact(write) {
+        if let Op::Merge { other, .. } = &write.op {
+            let (connection, object) = (write.connection.clone(), write.object.clone());
+            records.push(Record::Gone { connection, object, record_id: other.clone() });
+        } else if self.is_contact(write) {
             let fields: serde_json::Map<String, Value> =
                 write.fields.iter().filter_map(|f| Some((f.field.clone(), f.after.clone().or_else(|| f.before.clone())?))).collect();
             if created && matches!(write.op, Op::Create { .. }) {
@@ -591,6 +599,10 @@ impl Hand<'_> {
     async fn finish(&self, plan: &Plan, standing: &Standing, mut records: Vec<Record>) -> Result<CallStatus, journal::Error> {
         let contact = plan.writes.iter().find(|w| self.is_contact(w)).map(|w| w.id.as_str());
         let verdict = self.complete(plan, verdict(plan, standing, contact));
+        let led_to = contact.and_then(|id| standing.get(id)).and_then(|p| p.record_id.clone());
+        if let (Some(AnswerRow { contact: None, .. }), Some(contact)) = (self.answer(), led_to) {
+            records.push(Record::AnswerLedTo { contact });
+        }
         records.push(event("worked", None, &json!({"status": verdict.status})));
         records.push(Record::Call(CallChange {
             status: verdict.status,
@@ -610,7 +622,7 @@ fn repeatable(write: &Write) -> bool {
 /// The state of a write that was never sent.
 fn first_state(write: &Write) -> WriteState {
     match write.op {
-        Op::Create { .. } | Op::Update { .. } => WriteState::Planned,
+        Op::Create { .. } | Op::Update { .. } | Op::Merge { .. } => WriteState::Planned,
         Op::Nothing { .. } | Op::Skipped { .. } => WriteState::Skipped,
         Op::Blocked { .. } => WriteState::Held,
     }
@@ -620,11 +632,13 @@ fn new_write(write: &Write, state: WriteState, progress: &Progress) -> NewWrite 
     let (op, marker) = match &write.op {
         Op::Create { marker } => ("create", Some(marker.clone())),
         Op::Update { .. } => ("update", None),
+        Op::Merge { .. } => ("merge", None),
         Op::Nothing { .. } => ("nothing", None),
         Op::Blocked { .. } => ("blocked", None),
         Op::Skipped { .. } => ("skipped", None),
     };
-    let slots = write.booking.iter().filter(|_| sends(write));
+    // A time that is booked already stays claimed when the call is planned again.
+    let slots = write.booking.iter().filter(|_| sends(write) || matches!(write.op, Op::Nothing { id: Some(_), .. }));
     NewWrite {
         write: write.id.clone(),
         connection: write.connection.clone(),
@@ -632,8 +646,12 @@ fn new_write(write: &Write, state: WriteState, progress: &Progress) -> NewWrite 
         op: op.to_owned(),
         marker,
         generation: 0,
+        record_id: match &write.op {
+            Op::Update { id } | Op::Nothing { id: Some(id), .. } | Op::Merge { id, .. } => Some(id.clone()),
+            _ => None,
+        },
         guarantee: write.guarantee.as_str().to_owned(),
-        depends_on: depends_on(write),
+        depends_on: depends_on(write).into_iter().chain(write.after.iter().cloned()).collect(),
         state,
         request_digest: None,
         request: None,
@@ -661,10 +679,12 @@ fn outgoing(write: &Write, standing: &Standing, ready: &[String]) -> Outgoing {
         op: match &write.op {
             Op::Update { id } => OutgoingOp::Update { id: id.clone() },
             Op::Create { marker } => OutgoingOp::Create { marker: marker.clone() },
+            Op::Merge { id, other } => OutgoingOp::Merge { id: id.clone(), other: other.clone() },
             _ => OutgoingOp::Create { marker: String::new() },
         },
         fields,
         links: write.links.iter().filter_map(|link| Some((link.link.clone(), target(link)?))).collect(),
+        leaves: write.links.iter().filter_map(|link| Some((link.link.clone(), link.from.clone()?))).collect(),
     }
 }
 

@@ -72,7 +72,7 @@ pub fn own(pipeline: &Pipeline, writes: &[WriteRow]) -> BTreeMap<String, String>
 
 /// Whether a write changes anything.
 pub(super) fn sends(write: &Write) -> bool {
-    matches!(write.op, Op::Create { .. } | Op::Update { .. })
+    matches!(write.op, Op::Create { .. } | Op::Update { .. } | Op::Merge { .. })
 }
 
 /// The writes whose records this one needs.
@@ -107,7 +107,8 @@ pub(super) fn due(plan: &Plan, standing: &Standing, now: Timestamp) -> Vec<Strin
         // What is sent along must go to the same system, or its id comes too late.
         let together =
             |id: &String| !ready.contains(id.as_str()) || plan.writes.iter().any(|w| &w.id == id && w.connection == write.connection);
-        if is_due && depends_on(write).iter().all(|id| has(id) && together(id)) {
+        let applied = |id: &String| standing.get(id).is_some_and(|p| p.state == WriteState::Applied);
+        if is_due && write.after.iter().all(applied) && depends_on(write).iter().all(|id| has(id) && together(id)) {
             ready.insert(&write.id);
         }
     }
@@ -154,7 +155,25 @@ pub(super) fn receipt(write: &Write, progress: &Progress) -> Value {
             })
         })
         .collect();
-    Value::Array(fields)
+    Value::Array(fields.into_iter().chain(moves(write, landed)).collect())
+}
+
+/// What moves as a person answered: links from one record to another, and a record that goes into another.
+fn moves(write: &Write, landed: bool) -> Vec<Value> {
+    let state = if landed { "landed" } else { "planned" };
+    let line = |what: &str, from: &str, to: &str, policy: &str, origin: String| json!({"field": what, "state": state, "value": to, "before": from, "policy": policy, "origin": origin, "because": null});
+    let moved = write.links.iter().filter_map(|link| {
+        let to = match &link.to {
+            LinkTo::Id(id) => id.clone(),
+            LinkTo::Write(write) => format!("the new record of `{write}`"),
+        };
+        Some(line(&link.link, link.from.as_deref()?, &to, "link", link.origin.to_string()))
+    });
+    let merged = match &write.op {
+        Op::Merge { id, other } => Some(line(&write.object, other, id, "merge", write.origin.to_string())),
+        _ => None,
+    };
+    moved.chain(merged).collect()
 }
 
 /// Where the call stands, why, and when it goes on.

@@ -20,6 +20,8 @@ use crate::journal::{self, CallSeq, CallStatus, Claiming, Journal};
 const LEASE: Duration = Duration::from_secs(60);
 /// Lanes worked at once. Systems' own limits hold on top of it.
 const LANES: usize = 64;
+/// The longest rest: a person's command writes into the journal from beside, and nothing wakes us then.
+const REST: Duration = Duration::from_secs(2);
 /// How long to wait when the journal fails, before asking again.
 const JOURNAL_PAUSE: Duration = Duration::from_millis(500);
 
@@ -130,6 +132,7 @@ impl Worker {
                     // A lane that is due but leased is ours, in hand.
                     let wait = next
                         .map_or(Duration::from_secs(30), |at| Duration::try_from(at.duration_since(self.now())).unwrap_or(Duration::ZERO));
+                    let wait = wait.min(REST);
                     let wait = if busy { wait.max(Duration::from_millis(50)) } else { wait.max(Duration::from_millis(1)) };
                     tokio::select! {
                         biased;

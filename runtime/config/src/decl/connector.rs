@@ -354,6 +354,14 @@ pub struct WritesDecl {
     pub update: Option<RequestDecl>,
     /// One record by id, to read it back.
     pub read: Option<RequestDecl>,
+    /// Links a record that is there to another one, where `links` have an `association`. Templates see `id`, `other` (the other record's id),
+    /// `to` (the other object's name) and `association`. Doing it twice must change nothing.
+    pub link: Option<RequestDecl>,
+    /// Takes such a link away; the same templates. It must be no error that there is none.
+    pub unlink: Option<RequestDecl>,
+    /// Makes one record of two, when a person has answered so. Templates see `id` (the record that stays) and `other` (the one that goes).
+    /// Left out: a person does it in the system.
+    pub merge: Option<RequestDecl>,
     /// Our record by its marker: asked when the answer to a create was lost. Left out: a `client_id` is read by its id; anything else that
     /// is `exact` is sent again.
     pub look: Option<LookupDecl>,

@@ -193,11 +193,11 @@ impl Compile<'_> {
         let own = place.clone().down("write");
         let shared = self.typed.document.place(&path(["write"]));
         let defaults: &WritesDecl = &self.typed.decl.write;
-        let names = ["marker", "id", "fields", "associations"];
         let mut pick = |of: fn(&WritesDecl) -> &Option<RequestDecl>, name: &str| -> Option<Request> {
+            let names = write_names(name);
             match (of(&decl.write), of(defaults)) {
-                (Some(request), _) => self.request(request, own.clone().down(name), &names),
-                (None, Some(request)) => self.request(request, shared.clone().down(name), &names),
+                (Some(request), _) => self.request(request, own.clone().down(name), names),
+                (None, Some(request)) => self.request(request, shared.clone().down(name), names),
                 (None, None) => None,
             }
         };
@@ -205,6 +205,8 @@ impl Compile<'_> {
         let create = pick(|w| &w.create, "create");
         let update = pick(|w| &w.update, "update");
         let read = pick(|w| &w.read, "read");
+        let (link, unlink) = (pick(|w| &w.link, "link"), pick(|w| &w.unlink, "unlink"));
+        let merge = pick(|w| &w.merge, "merge");
         // An upsert needs a key in the system; and an object that declares its own create wants that one.
         let keyed = decl.identity.as_ref().is_some_and(|i| i.kind == crate::decl::IdentityKind::UniqueKey);
         let upserts = keyed && upsert.is_some() && (decl.write.upsert.is_some() || decl.write.create.is_none());
@@ -263,6 +265,9 @@ impl Compile<'_> {
             create: if upserts { upsert } else { create },
             update,
             read,
+            link,
+            unlink,
+            merge,
             look,
             merged,
             read_id,
@@ -281,6 +286,15 @@ impl Compile<'_> {
         let look = self.request(&decl.look, place.clone().down("look"), &["start", "end"]);
         let withdraw = self.request(&decl.withdraw, place.down("withdraw"), &["id"]);
         Some(Booking { resource: resource?, look: look?, withdraw: withdraw? })
+    }
+}
+
+/// What the templates of a write's request see beside the object.
+fn write_names(request: &str) -> &'static [&'static str] {
+    match request {
+        "link" | "unlink" => &["id", "other", "to", "association"],
+        "merge" => &["id", "other"],
+        _ => &["marker", "id", "fields", "associations"],
     }
 }
 

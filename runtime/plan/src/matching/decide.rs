@@ -4,13 +4,14 @@ use aftercall_config::call::CallOutcome;
 use aftercall_config::decl::OnAmbiguous;
 use aftercall_config::project::{Pipeline, Project};
 
+use super::answers;
 use super::because::{agreed, belongs, disagreement, join, named, question, several, values};
 use super::candidates::compared;
 use super::judge::{Judgement, ROUNDING, judge, margin, ranked};
 use super::weigh::Sum;
 use super::what_if::what_if;
 use super::{Compared, Identity, Sought};
-use crate::context::{Answered, Context};
+use crate::context::{Answered, Context, Remembered};
 use crate::decision::{MatchDecision, Verdict};
 
 /// Whose record is the call's?
@@ -20,12 +21,20 @@ use crate::decision::{MatchDecision, Verdict};
 /// could not be trusted: then it is `ambiguous`. The order of the candidates does not matter.
 pub fn decide(project: &Project, pipeline: &Pipeline, call: &CallOutcome, context: &Context) -> MatchDecision {
     let rules = &pipeline.matching;
-    let (identity, sought, all) = weighed(project, pipeline, call, context);
+    let (identity, sought, mut all) = weighed(project, pipeline, call, context);
+    let before = context.answered.is_none().then(|| answers::holds(&answers::of(pipeline, &identity, &sought), context)).flatten();
+    if let Some(answer) = before {
+        all.iter_mut().filter(|one| one.scored.id == answer.contact).for_each(|one| one.scored.evidence.push(answers::line(answer)));
+    }
     let considered: Vec<&Compared> = all.iter().filter(|one| one.considered()).collect();
-    let (verdict, because) = verdict(pipeline, &identity, &sought, context, &all, &considered);
-    let what_if = if context.answered.is_none() { changes(pipeline, &sought, context, &all, verdict) } else { Vec::new() };
+    let (verdict, because) = match before {
+        Some(answer) => (Verdict::Matched, as_answered(answer, &all)),
+        None => verdict(pipeline, &identity, &sought, context, &all, &considered),
+    };
+    let what_if =
+        if context.answered.is_none() && before.is_none() { changes(pipeline, &sought, context, &all, verdict) } else { Vec::new() };
     let contact = match verdict {
-        Verdict::Matched => answered_id(context).or_else(|| considered.first().map(|best| best.scored.id.clone())),
+        Verdict::Matched => answered_id(context, before).or_else(|| considered.first().map(|best| best.scored.id.clone())),
         Verdict::Ambiguous if pipeline.on_ambiguous == OnAmbiguous::BestAndReview => considered.first().map(|best| best.scored.id.clone()),
         _ => None,
     };
@@ -47,6 +56,9 @@ pub fn decide(project: &Project, pipeline: &Pipeline, call: &CallOutcome, contex
 /// Whether what is in hand names the caller beyond doubt, so that no further search is worth a request.
 pub fn is_settled(project: &Project, pipeline: &Pipeline, call: &CallOutcome, context: &Context) -> bool {
     let (identity, sought, all) = weighed(project, pipeline, call, context);
+    if context.answered.is_some() || answers::holds(&answers::of(pipeline, &identity, &sought), context).is_some() {
+        return true;
+    }
     let considered: Vec<&Compared> = all.iter().filter(|one| one.considered()).collect();
     verdict(pipeline, &identity, &sought, context, &all, &considered).0 == Verdict::Matched
 }
@@ -61,11 +73,16 @@ fn weighed(project: &Project, pipeline: &Pipeline, call: &CallOutcome, context: 
     (identity, sought, all)
 }
 
-fn answered_id(context: &Context) -> Option<String> {
-    match &context.answered {
-        Some(Answered::Contact(id)) => Some(id.clone()),
-        _ => None,
-    }
+/// The record that a person named, for this call or for one before.
+fn answered_id(context: &Context, before: Option<&Remembered>) -> Option<String> {
+    let now = context.answered.as_ref().and_then(Answered::contact);
+    now.or(before.map(|answer| answer.contact.as_str())).map(str::to_owned)
+}
+
+fn as_answered(answer: &Remembered, all: &[Compared]) -> String {
+    let who = all.iter().find(|one| one.scored.id == answer.contact).map_or_else(|| answer.contact.clone(), named);
+    let day = answer.at.strftime("%Y-%m-%d");
+    format!("a person answered for the call {} on {day} that this caller is {who}", answer.call)
 }
 
 /// Those whom it is worth to name in a question.
@@ -109,7 +126,7 @@ fn verdict(
 ) -> (Verdict, String) {
     let rules = &pipeline.matching.decide;
     match &context.answered {
-        Some(Answered::Contact(id)) => {
+        Some(Answered::Contact(id) | Answered::Merge { id, .. }) => {
             let who = all.iter().find(|one| one.scored.id == *id).map_or_else(|| id.clone(), named);
             return (Verdict::Matched, format!("a person has answered that the caller is {who}"));
         }
@@ -164,7 +181,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::context::{KnownContact, Record};
+    use crate::context::{Asker, KnownContact, Record};
     use crate::testing::{call, context, front_desk, person, project, with};
 
     const NUMBER: &str = "+13125550142";
@@ -309,6 +326,66 @@ mod tests {
             Verdict::Ambiguous,
             None,
             because,
+        );
+    }
+
+    fn remembered(contact: &str, call: &str, day: &str, name: Option<&str>, phones: &[&str]) -> Remembered {
+        let connection = "crm".to_owned();
+        let of = Asker {
+            connection,
+            phones: phones.iter().map(|one| (*one).to_owned()).collect(),
+            name: name.map(str::to_owned),
+            ..Asker::default()
+        };
+        Remembered { contact: contact.to_owned(), call: call.to_owned(), at: format!("{day}T10:00:00Z").parse().expect("a time"), of }
+    }
+
+    #[test]
+    fn what_a_person_answered_before() {
+        let two = || vec![one("p1", "Bob Lee", NUMBER, ""), one("p2", "Linda Lee", NUMBER, "")];
+        let mut call = call();
+        call.caller.email = None;
+        let asks = "2 records have the number +13125550142: Bob Lee (p1), Linda Lee (p2)";
+        let knows = |remembered: Vec<Remembered>| Context { remembered, ..context(two()) };
+        let because = "a person answered for the call json:c0 on 2026-11-20 that this caller is Linda Lee (p2)";
+        let ann = || remembered("p2", "json:c0", "2026-11-20", Some("ann lee"), &[NUMBER]);
+        let decision = check(project(), &call, &knows(vec![ann()]), Verdict::Matched, Some("p2"), because);
+        let line = decision.candidates.iter().find(|c| c.id == "p2").and_then(|c| c.evidence.iter().find(|line| line.on == "answered"));
+        assert_eq!(line.map(|line| (line.caller.as_deref(), line.record.as_deref())), Some((Some("json:c0"), Some("2026-11-20"))));
+        // The latest of several counts, in whatever order they come.
+        let later = || remembered("p1", "json:c9", "2026-11-22", Some("ann lee"), &[NUMBER]);
+        let because = "a person answered for the call json:c9 on 2026-11-22 that this caller is Bob Lee (p1)";
+        check(project(), &call, &knows(vec![ann(), later()]), Verdict::Matched, Some("p1"), because);
+        check(project(), &call, &knows(vec![later(), ann()]), Verdict::Matched, Some("p1"), because);
+        // Another name, another number, a record that is gone: nothing is remembered of them.
+        for other in [
+            remembered("p2", "json:c0", "2026-11-20", Some("abe lee"), &[NUMBER]),
+            remembered("p2", "json:c0", "2026-11-20", None, &[NUMBER]),
+            remembered("p2", "json:c0", "2026-11-20", Some("ann lee"), &["+13125550143"]),
+            remembered("p7", "json:c0", "2026-11-20", Some("ann lee"), &[NUMBER]),
+        ] {
+            check(project(), &call, &knows(vec![other]), Verdict::Ambiguous, None, asks);
+        }
+        let mut elsewhere = ann();
+        elsewhere.of.connection = "other-crm".to_owned();
+        check(project(), &call, &knows(vec![elsewhere]), Verdict::Ambiguous, None, asks);
+        // The answer about this very call outweighs it.
+        let now = Context { answered: Some(Answered::New), ..knows(vec![ann()]) };
+        check(project(), &call, &now, Verdict::New, None, "a person has answered that the caller has no record yet");
+        // Nobody said a name, then and now.
+        call.caller.name = None;
+        let because = "a person answered for the call json:c0 on 2026-11-20 that this caller is Linda Lee (p2)";
+        check(
+            project(),
+            &call,
+            &knows(vec![remembered("p2", "json:c0", "2026-11-20", None, &[NUMBER])]),
+            Verdict::Matched,
+            Some("p2"),
+            because,
+        );
+        assert_eq!(
+            answers::asker(project(), front_desk(project()), &call),
+            Asker { connection: "crm".to_owned(), phones: vec![NUMBER.to_owned()], ..Asker::default() }
         );
     }
 

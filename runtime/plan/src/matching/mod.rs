@@ -1,5 +1,6 @@
 //! Who called? Which reads answer that, how a record compares with the caller, and what follows from it.
 
+mod answers;
 mod because;
 mod candidates;
 mod compare;
@@ -15,6 +16,7 @@ mod rounds;
 mod weigh;
 mod what_if;
 
+pub use answers::asker;
 pub(crate) use candidates::record;
 pub use compare::{Compared, compare};
 pub use decide::{decide, is_settled};

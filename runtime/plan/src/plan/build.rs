@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::contact::{self, Contact};
 use super::marker;
+use super::merge;
 use super::place::{self, Made};
 use super::write;
 use crate::context::Context;
@@ -93,6 +94,7 @@ pub fn plan(project: &Project, pipeline: &Pipeline, call: &CallOutcome, context:
     for rule in place::in_order(pipeline) {
         writes.push(write::plan(&ground, rule, &mut made, &mut notes)?);
     }
+    writes.extend(merge::plan(&ground, &writes, &mut notes));
     let key = ground.key;
     Ok(Plan { call: key, config: project.version.clone(), pipeline: pipeline.name.clone(), at: now, decision, writes, notes })
 }

@@ -6,7 +6,7 @@ use aftercall_config::decl::{OnAmbiguous, OnNoIdentity};
 use aftercall_config::project::{Pipeline, WriteRule};
 use serde_json::Map;
 
-use crate::context::{Context, Record};
+use crate::context::{Answered, Context, Record};
 use crate::decision::{MatchDecision, Verdict};
 use crate::matching;
 use crate::model::Note;
@@ -36,6 +36,11 @@ impl Contact<'_> {
             Self::There { record, .. } => Some(record),
             _ => None,
         }
+    }
+
+    /// Whether a person must answer first.
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self, Self::Held(_))
     }
 
     /// Whether the call is the record's first.
@@ -109,8 +114,12 @@ pub(super) fn notes(pipeline: &Pipeline, context: &Context, decision: &MatchDeci
     if let (Some(own), Some(contact)) = (own, &decision.contact)
         && own != contact
     {
-        notes
-            .push(note(format!("an earlier revision of this call made {own}; the call now goes to {contact}, and {own} is left as it is")));
+        let left = match &context.answered {
+            Some(Answered::Merge { other, .. }) if other == own => format!("{own} is the same person"),
+            _ => format!("{own} is left as it is"),
+        };
+        let who = if context.answered.is_some() { "before a person answered" } else { "an earlier revision of" };
+        notes.push(note(format!("{who} this call made {own}; the call now goes to {contact}, and {left}")));
     }
     notes
 }

@@ -8,6 +8,7 @@ mod contact;
 mod fields;
 mod links;
 mod marker;
+mod merge;
 mod place;
 mod requests;
 mod write;

@@ -33,7 +33,7 @@ pub fn requests(project: &Project, plan: &Plan) -> Vec<RequestCount> {
         reads.insert(connection.id.clone(), count);
     }
     for write in &plan.writes {
-        let done = matches!(write.op, Op::Create { .. } | Op::Update { .. });
+        let done = matches!(write.op, Op::Create { .. } | Op::Update { .. } | Op::Merge { .. });
         if write.booking.is_some() {
             *reads.entry(write.connection.clone()).or_default() += if done { 2 } else { 1 };
         }

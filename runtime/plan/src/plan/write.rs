@@ -23,6 +23,7 @@ pub(super) fn plan(ground: &Ground<'_>, rule: &WriteRule, made: &mut Made, notes
         op: Op::Skipped { because: String::new() },
         fields: Vec::new(),
         links: Vec::new(),
+        after: Vec::new(),
         guarantee: object.map_or(Guarantee::Ask, guarantee),
         booking: None,
         origin: rule.origin.clone(),
@@ -31,7 +32,7 @@ pub(super) fn plan(ground: &Ground<'_>, rule: &WriteRule, made: &mut Made, notes
     write.op = settle(ground, rule, object, made, notes, &mut write)?;
     match &write.op {
         Op::Create { .. } => {}
-        Op::Update { .. } | Op::Nothing { .. } => write.guarantee = Guarantee::Exact,
+        Op::Update { .. } | Op::Nothing { .. } | Op::Merge { .. } => write.guarantee = Guarantee::Exact,
         Op::Skipped { .. } | Op::Blocked { .. } => {
             write.fields.clear();
             // Who would have followed up, and what would have been cut, is of no interest now.
@@ -75,6 +76,12 @@ fn settle(
     };
     if !matches!(op, Op::Skipped { .. }) {
         op = booking::settle(ground, rule, object, record.as_deref(), op, write);
+    }
+    if let Op::Update { id } | Op::Nothing { id: Some(id), .. } = &op {
+        write.links = links::moved(ground, rule, object, id, made, notes);
+        if !write.links.is_empty() {
+            op = Op::Update { id: id.clone() };
+        }
     }
     match &op {
         Op::Create { marker } => {

@@ -260,6 +260,7 @@ proptest! {
                         prop_assert_eq!(states, 1, "{} has {} states", field.field, states);
                     }
                 }
+                Op::Merge { id, other } => prop_assert!(id != other),
                 Op::Blocked { because } | Op::Skipped { because } => prop_assert!(!because.is_empty() && write.fields.is_empty()),
             }
             for field in &write.fields {

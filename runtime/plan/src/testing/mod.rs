@@ -186,6 +186,7 @@ pub(crate) fn op(write: &Write) -> String {
         Op::Create { .. } => "create".to_owned(),
         Op::Update { id } => format!("update {id}"),
         Op::Nothing { id, because } => format!("nothing {}: {because}", id.as_deref().unwrap_or("-")),
+        Op::Merge { id, other } => format!("merge {other} into {id}"),
         Op::Blocked { because } => format!("blocked: {because}"),
         Op::Skipped { because } => format!("skipped: {because}"),
     }

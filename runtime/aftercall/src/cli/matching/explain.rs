@@ -13,7 +13,7 @@ use super::super::{Format, ProjectDir, input};
 use crate::connect::{Connections, Http, MemoryTokens};
 use crate::journal::{ArrivalKind, Journal, SqliteJournal};
 use crate::view;
-use crate::work::{Before, DryMemory, plan_call};
+use crate::work::{Before, DryMemory, plan_call, remembered};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -86,8 +86,13 @@ fn decide(args: &Args, path: PathBuf) -> anyhow::Result<Vec<(String, MatchDecisi
             let mut before = Before::default();
             if let Some(journal) = &journal {
                 let keys = crate::service::lane_keys(&project, call);
-                before.known =
-                    journal.lane_links(keys).await?.into_iter().filter_map(|l| Some((l.connection, l.record.read().ok()?))).collect();
+                before.known = journal
+                    .lane_links(keys.clone())
+                    .await?
+                    .into_iter()
+                    .filter_map(|l| Some((l.connection, l.record.read().ok()?)))
+                    .collect();
+                before.remembered = remembered(&journal.answers(keys).await?, None);
             }
             match plan_call(&reader, &memory, &project, pipeline, call, before, Timestamp::now()).await {
                 Ok((_, plan)) => decisions.push((name, plan.decision)),

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         let memory = JournalMemory::new(journal);
         let (mut after, mut count) = (None::<String>, 0);
         loop {
-            let page = reader.page(connection, after.as_deref(), &pipeline.read_fields).await;
+            let page = reader.everybody(connection, after.as_deref(), &pipeline.read_fields).await;
             let page = page.map_err(|failure| anyhow::anyhow!("{} cannot be read: {failure}: {}", args.connection, failure.message))?;
             let Some((people, next)) = page else {
                 bail!("the connector of `{}` does not say how to read everybody: it lacks [find.all]", args.connection);

@@ -18,6 +18,7 @@ pub(super) fn create(write_id: &str, object: &str, marker: &str, fields: &[(&str
         op: OutgoingOp::Create { marker: marker.to_owned() },
         fields: fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
         links: Vec::new(),
+        leaves: Vec::new(),
     }
 }
 

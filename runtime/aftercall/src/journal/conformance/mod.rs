@@ -1,5 +1,6 @@
 //! What every store must do, as one suite: each case gets an empty journal and knows nothing of what is behind it.
 
+pub(super) mod answers;
 pub(super) mod intake;
 pub(super) mod keep;
 pub(super) mod lanes;
@@ -94,6 +95,15 @@ macro_rules! every_case {
                 the_story_is_whole
                 counts_count
                 open_writes_are_listed
+            }
+            answers {
+                a_question_is_open_until_it_is_answered
+                an_answer_makes_room_for_another_plan
+                the_last_answer_counts
+                an_answer_takes_the_record_that_it_led_to
+                answers_follow_the_lane
+                only_a_person_answers
+                what_was_merged_away_is_forgotten
             }
             keep {
                 turns_are_taken_once

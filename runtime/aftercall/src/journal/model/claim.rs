@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{CallSeq, CallStatus, Fence, Json, LaneId, Trouble, WriteState};
+use super::{AnswerRow, CallSeq, CallStatus, Fence, Json, LaneId, Trouble, WriteState};
 
 /// A worker asks for work.
 #[derive(Clone, Debug)]
@@ -44,6 +44,8 @@ pub struct Claim {
     pub writes: Vec<WriteRow>,
     /// The records that this caller is known to be.
     pub links: Vec<LaneLink>,
+    /// What people answered about calls of this lane: of each call the answer that counts, oldest first.
+    pub answers: Vec<AnswerRow>,
 }
 
 /// The call inside a claim.

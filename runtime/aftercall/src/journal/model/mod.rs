@@ -1,5 +1,6 @@
 //! What goes into the journal and what comes out of it: plain data, the same for every store.
 
+mod answer;
 mod arrival;
 mod claim;
 mod ids;
@@ -7,6 +8,7 @@ mod json;
 mod read;
 mod record;
 
+pub use answer::{AnswerKind, AnswerRow, NewAnswer};
 pub use arrival::{Accepted, Arrival, ArrivalKind, NewCall};
 pub use claim::{Claim, ClaimedCall, Claiming, Guard, LaneLink, PlanRow, WriteRow};
 pub use ids::{CallSeq, CallStatus, Fence, LaneId, WriteState};

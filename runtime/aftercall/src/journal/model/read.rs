@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{CallSeq, CallStatus, Json, LaneId, LaneLink, PlanRow, WriteRow, WriteState};
+use super::{AnswerRow, CallSeq, CallStatus, Json, LaneId, LaneLink, PlanRow, WriteRow, WriteState};
 
 /// Which calls to list. The default is the 100 newest.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct CallFilter {
     /// Contains this text in its id, its reason or its outcome; case does not matter for ASCII letters. Reads every
     /// outcome in question, so narrow it by time where there are many.
     pub text: Option<String>,
+    /// Only those about which a person is asked and has not answered.
+    pub asking: bool,
     /// Beyond this call in the chosen order: the last one of the page before.
     pub after: Option<CallSeq>,
     /// Which end first.
@@ -42,6 +44,7 @@ impl Default for CallFilter {
             since: None,
             until: None,
             text: None,
+            asking: false,
             after: None,
             order: Order::NewestFirst,
             limit: 100,
@@ -79,6 +82,8 @@ pub struct CallSummary {
     pub status: CallStatus,
     /// Why, in words.
     pub status_reason: Option<String>,
+    /// What a person is asked about it and has not answered yet.
+    pub question: Option<String>,
     /// Pipeline of the last plan.
     pub pipeline: Option<String>,
     /// Config version of the last plan, or of intake before there is one.
@@ -118,6 +123,8 @@ pub struct Story {
     pub bookings: Vec<Booking>,
     /// What the caller is known to be.
     pub links: Vec<LaneLink>,
+    /// What people answered about it, the last one last: that one counts.
+    pub answers: Vec<AnswerRow>,
     /// What happened, oldest first.
     pub events: Vec<EventRow>,
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CallSeq, CallStatus, Guard, Json, WriteState};
+use super::{CallSeq, CallStatus, Guard, Json, NewAnswer, WriteState};
 
 /// A plan to put on record, with its writes, in one commit.
 ///
@@ -23,6 +23,8 @@ pub struct NewPlan {
     pub context: Json,
     /// The match decision.
     pub decision: Json,
+    /// What a person is asked about whose record it is.
+    pub question: Option<String>,
     /// The plan.
     pub plan: Json,
     /// Name of the pipeline.
@@ -52,8 +54,10 @@ pub struct NewWrite {
     pub op: String,
     /// The identity under which the system can know it again.
     pub marker: Option<String>,
-    /// Goes up when a person asks for it as new; 0 at first.
+    /// Goes up with each answer of a person: what was applied before it gives way. 0 at first.
     pub generation: i64,
+    /// The record that it is about, where that is known already. The address of another one, from an earlier plan, is forgotten.
+    pub record_id: Option<String>,
     /// The promise.
     pub guarantee: String,
     /// The writes of the same call that come first.
@@ -196,6 +200,22 @@ pub enum Record {
         id: String,
         /// The keys.
         keys: Vec<i64>,
+    },
+    /// A person's answer to the call's question; in an intervention alone, which says who and why.
+    Answer(NewAnswer),
+    /// The record that the call's last answer has led to, where it did not name one.
+    AnswerLedTo {
+        /// The record.
+        contact: String,
+    },
+    /// A record that was merged into another: what we remember of its making and of what we wrote there is forgotten.
+    Gone {
+        /// The connection.
+        connection: String,
+        /// The object.
+        object: String,
+        /// The record.
+        record_id: String,
     },
     /// Gives back the booked times of one write, or of all writes of the call.
     SlotsReleased {

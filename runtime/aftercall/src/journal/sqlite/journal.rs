@@ -16,8 +16,8 @@ use super::{
         api::{Answer, Journal},
         error::Error,
         model::{
-            Accepted, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Guard, Intervention, LaneLink, Lookup,
-            NewPlan, PlanOutcome, Recorded, Recording, Story, Unrecognised, WriteFilter, WriteRow, Written,
+            Accepted, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Guard, Intervention,
+            LaneLink, Lookup, NewPlan, PlanOutcome, Recorded, Recording, Story, Unrecognised, WriteFilter, WriteRow, Written,
         },
     },
     fault::{Fault, io_error},
@@ -257,6 +257,10 @@ impl Journal for SqliteJournal {
 
     fn lane_links(&self, keys: Vec<String>) -> Answer<'_, Vec<LaneLink>> {
         self.read("find a caller's records", move |conn| read::links_of_keys(conn, &keys))
+    }
+
+    fn answers(&self, keys: Vec<String>) -> Answer<'_, Vec<AnswerRow>> {
+        self.read("find what people answered", move |conn| read::answers_of_keys(conn, &keys))
     }
 
     fn unrecognised(&self, limit: usize) -> Answer<'_, Vec<Unrecognised>> {

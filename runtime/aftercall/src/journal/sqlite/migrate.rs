@@ -11,8 +11,11 @@ use sha2::{Digest, Sha256};
 use super::{super::error::Error, fault::Fault, row::Us};
 
 /// Number, name and text of every migration, ascending from 1 without gaps.
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "journal", include_str!("migrations/0001_journal.sql")), (2, "people", include_str!("migrations/0002_people.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "journal", include_str!("migrations/0001_journal.sql")),
+    (2, "reviews", include_str!("migrations/0002_reviews.sql")),
+    (3, "people", include_str!("migrations/0003_people.sql")),
+];
 
 /// Marks the file as ours: "ACJ1" in the header.
 const APPLICATION_ID: i64 = 0x4143_4A31;

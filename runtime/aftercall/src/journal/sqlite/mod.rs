@@ -3,6 +3,7 @@
 //! It decides nothing either: what a transaction means is said at the [`Journal`](super::Journal) trait, and a second
 //! store says the same in other SQL.
 
+mod beside;
 mod fault;
 mod journal;
 mod lock;
@@ -17,5 +18,6 @@ mod tests;
 mod write;
 mod writer;
 
+pub use beside::intervene_beside;
 pub use journal::SqliteJournal;
 pub use open::SqliteOptions;

@@ -10,7 +10,8 @@ use super::super::{
 
 /// The columns of a [`CallSummary`] without its outcome, of `calls c`, for [`summary`].
 pub(super) const COLUMNS: &str = "c.seq, c.id, c.source, c.lane, c.revision, c.provisional, c.status, c.status_reason, \
-     c.pipeline, c.config_version, c.started_at, c.received_at, c.next_at, c.blocks_lane, c.changed_at";
+     c.pipeline, c.config_version, c.started_at, c.received_at, c.next_at, c.blocks_lane, c.changed_at, \
+     CASE WHEN EXISTS (SELECT 1 FROM answers a WHERE a.call = c.seq) THEN NULL ELSE c.question END";
 
 /// Reads a row of [`COLUMNS`]; the outcome and the count of writes come later.
 pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<CallSummary> {
@@ -30,6 +31,7 @@ pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<CallSummary> {
         next_at: time(row, 12)?,
         blocks_lane: row.get(13)?,
         changed_at: row.get::<_, Us>(14)?.0,
+        question: row.get(15)?,
         writes: Default::default(),
         outcome: None,
     })
@@ -42,7 +44,7 @@ pub(crate) fn calls(conn: &Connection, filter: &CallFilter) -> Result<Vec<CallSu
     let rows = statement.query_map(params_from_iter(values), |row| {
         let mut call = summary(row)?;
         if filter.with_outcome {
-            call.outcome = row.get(15)?;
+            call.outcome = row.get(16)?;
         }
         Ok(call)
     })?;
@@ -69,6 +71,9 @@ fn query(filter: &CallFilter) -> (String, Vec<Value>) {
         let marks = vec!["?"; filter.status.len()].join(", ");
         sql.push_str(&format!(" AND c.status IN ({marks})"));
         values.extend(filter.status.iter().map(|status| Value::from(status.word().to_owned())));
+    }
+    if filter.asking {
+        sql.push_str(" AND c.question IS NOT NULL AND NOT EXISTS (SELECT 1 FROM answers a WHERE a.call = c.seq)");
     }
     let (beyond, order) = match filter.order {
         Order::NewestFirst => (" AND c.seq < ?", " ORDER BY c.seq DESC"),

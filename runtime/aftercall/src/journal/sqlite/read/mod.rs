@@ -1,10 +1,12 @@
 //! What reads the journal: inside one snapshot each, and also from within a claim.
 
+mod answers;
 mod calls;
 mod ledger;
 mod queue;
 mod story;
 
+pub(super) use answers::{of_keys as answers_of_keys, of_lane as answers_of_lane};
 pub(super) use calls::calls;
 pub(super) use ledger::{booked, config_get, links, links_of_keys, lookup_get, peek_turn, people_find, recent_created, written};
 pub(super) use queue::{counts, next_due, payload, unrecognised, writes};

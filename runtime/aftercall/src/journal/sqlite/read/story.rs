@@ -11,6 +11,7 @@ use super::{
         fault::Fault,
         row::{Us, WRITE_COLUMNS, count, limit, write_row},
     },
+    answers,
     calls::{COLUMNS, count_writes, summary},
     ledger,
 };
@@ -35,6 +36,7 @@ pub(crate) fn story(conn: &Connection, id_or_prefix: &str) -> Result<Option<Stor
         past_writes: all(conn, &format!("SELECT {WRITE_COLUMNS} FROM past_writes WHERE call = ?1 ORDER BY rowid"), seq, write_row)?,
         bookings: bookings(conn, seq)?,
         links,
+        answers: answers::of_call(conn, seq)?,
         events: events(conn, seq)?,
     }))
 }

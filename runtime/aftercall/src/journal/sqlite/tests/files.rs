@@ -138,3 +138,24 @@ fn a_newer_journal_is_refused_untouched() {
     }
     assert_eq!(std::fs::read(&file).expect("the file"), before);
 }
+
+/// A person's command speaks to a journal that a service has open, and the service goes on.
+#[tokio::test]
+async fn a_word_from_beside() -> Case {
+    use crate::journal::{CallStatus, Intervention, intervene_beside};
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let journal = open(folder.path())?;
+    let seq = accept_new(&journal, call("a", &["k"])).await?;
+    let word = |status| Intervention {
+        call: seq,
+        actor: "olga".to_owned(),
+        reason: "stop".to_owned(),
+        now: at(1),
+        records: vec![status_change(status)],
+    };
+    assert_eq!(intervene_beside(journal.path(), word(CallStatus::Held))?.status, CallStatus::Held);
+    assert!(claims(&journal, 5, 9).await?.is_empty(), "the service sees it");
+    accept_new(&journal, call("b", &["l"])).await?;
+    assert_eq!(claims(&journal, 5, 9).await?.len(), 1, "and goes on");
+    Ok(())
+}

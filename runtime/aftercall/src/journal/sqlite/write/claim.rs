@@ -82,6 +82,7 @@ fn claim_lane(tx: &mut Tx<'_>, ready: &Ready, owner: &str, now: Timestamp, until
         plan: if planned > 0 { read::last_plan(tx.conn, seq)? } else { None },
         writes: if planned > 0 { read::writes_of(tx.conn, seq)? } else { Vec::new() },
         links: read::links(tx.conn, lane)?,
+        answers: read::answers_of_lane(tx.conn, lane)?,
     }))
 }
 

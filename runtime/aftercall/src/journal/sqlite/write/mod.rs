@@ -1,6 +1,7 @@
 //! What changes the journal: a file per kind of transaction, each run by the writer thread inside a savepoint.
 
 mod accept;
+mod answer;
 mod claim;
 mod hold;
 mod keep;

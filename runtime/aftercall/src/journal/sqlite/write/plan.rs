@@ -43,10 +43,10 @@ fn recorded(tx: &mut Tx<'_>, head: &mut Head, plan: NewPlan) -> Result<PlanOutco
     let number: i64 = tx
         .conn
         .prepare_cached(
-            "UPDATE calls SET plan = plan + 1, pipeline = ?2, config_version = ?3, changed_at = ?4 WHERE seq = ?1
+            "UPDATE calls SET plan = plan + 1, pipeline = ?2, config_version = ?3, changed_at = ?4, question = ?5 WHERE seq = ?1
              RETURNING plan",
         )?
-        .query_row(params![head.seq, plan.pipeline, plan.config_version, Us(now)], |row| row.get(0))?;
+        .query_row(params![head.seq, plan.pipeline, plan.config_version, Us(now), plan.question], |row| row.get(0))?;
     tx.conn
         .prepare_cached(
             "INSERT INTO plans (call, number, revision, context, decision, plan, pipeline, config_version, digest, recorded_at)
@@ -78,7 +78,7 @@ fn recorded(tx: &mut Tx<'_>, head: &mut Head, plan: NewPlan) -> Result<PlanOutco
     for (write, had) in before {
         supersede(tx, head.seq, now, number, &write, had.state)?;
     }
-    apply(tx, head, revision, now, records.clone())?;
+    apply(tx, head, revision, now, None, records.clone())?;
     Ok(PlanOutcome::Recorded { number, writes: outcomes })
 }
 
@@ -141,6 +141,11 @@ fn put(tx: &mut Tx<'_>, place: &Place, write: &NewWrite, had: Option<Had>) -> Re
         tx.conn.prepare_cached("DELETE FROM writes WHERE call = ?1 AND write = ?2")?.execute(params![seq, write.write])?;
         release_slots(tx, seq, Some(&write.write))?;
     }
+    let record = had.as_ref().map(|had| (had.record_id.as_deref(), had.record_url.as_deref())).unwrap_or_default();
+    let record = match write.record_id.as_deref() {
+        Some(id) if record.0 != Some(id) => (Some(id), None),
+        _ => record,
+    };
     let taken = book(tx, seq, write)?;
     let state = if taken.is_some() { WriteState::Held } else { write.state };
     let carried = had.as_ref().filter(|had| had.revision == revision && had.generation == write.generation);
@@ -172,8 +177,8 @@ fn put(tx: &mut Tx<'_>, place: &Place, write: &NewWrite, had: Option<Had>) -> Re
             write.request,
             taken.as_ref().map(|_| "slot_taken"),
             taken.as_ref().map(|by| format!("call `{by}` has booked this time")),
-            had.as_ref().and_then(|had| had.record_id.as_deref()),
-            had.as_ref().and_then(|had| had.record_url.as_deref()),
+            record.0,
+            record.1,
             write.receipt,
             Us(now)
         ])?;

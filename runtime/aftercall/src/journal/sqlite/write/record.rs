@@ -17,7 +17,7 @@ use super::{
         queue::Tx,
         row::{Us, us},
     },
-    hold, lanes,
+    answer, hold, lanes,
 };
 
 /// What a record needs to know of its call.
@@ -70,7 +70,7 @@ pub(crate) fn record(tx: &mut Tx<'_>, recording: Recording) -> Result<Recorded, 
     if !head.held_by(guard) {
         return Err(Error::Fenced { lane: guard.lane }.into());
     }
-    apply(tx, &mut head, revision, now, records)?;
+    apply(tx, &mut head, revision, now, None, records)?;
     if then == Then::Release {
         hold::let_go(tx, head.lane, now)?;
     }
@@ -86,13 +86,21 @@ pub(crate) fn intervene(tx: &mut Tx<'_>, intervention: Intervention) -> Result<R
     }
     event(tx, call, now, "person_intervened", None, &json!({"actor": actor, "reason": reason}).into())?;
     let revision = head.revision;
-    apply(tx, &mut head, revision, now, records)?;
+    let said = answer::Said { actor: &actor, reason: &reason, at: now };
+    apply(tx, &mut head, revision, now, Some(&said), records)?;
     lanes::set_free(tx, head.lane, now)?;
     Ok(Recorded { revision: head.revision, status: head.status })
 }
 
-/// Applies records in order. `revision` is what was worked.
-pub(super) fn apply(tx: &mut Tx<'_>, head: &mut Head, revision: i64, now: Timestamp, records: Vec<Record>) -> Result<(), Fault> {
+/// Applies records in order. `revision` is what was worked; `said` is there where a person speaks.
+pub(super) fn apply(
+    tx: &mut Tx<'_>,
+    head: &mut Head,
+    revision: i64,
+    now: Timestamp,
+    said: Option<&answer::Said<'_>>,
+    records: Vec<Record>,
+) -> Result<(), Fault> {
     for record in records {
         match record {
             Record::Write(change) => write(tx, head, now, &change)?,
@@ -102,6 +110,12 @@ pub(super) fn apply(tx: &mut Tx<'_>, head: &mut Head, revision: i64, now: Timest
             Record::Field(field) => field_written(tx, head.seq, now, &field)?,
             Record::Created(made) => created(tx, head.seq, &made)?,
             Record::Person { connection, id, keys } => super::people_put(tx, &connection, &[(id, Some(keys))])?,
+            Record::Answer(new) => match said {
+                Some(said) => answer::append(tx, head.seq, said, &new)?,
+                None => return Err(Error::NotFound { what: format!("person who answers for call `{}`", head.id) }.into()),
+            },
+            Record::AnswerLedTo { contact } => answer::led_to(tx, head.seq, &contact)?,
+            Record::Gone { connection, object, record_id } => gone(tx, &connection, &object, &record_id)?,
             Record::SlotsReleased { write } => release_slots(tx, head.seq, write.as_deref())?,
         }
     }
@@ -207,6 +221,15 @@ fn created(tx: &mut Tx<'_>, seq: CallSeq, made: &Created) -> Result<(), Fault> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute(params![made.connection, made.object, Us(made.created_at), made.record_id, made.identity, seq])?;
+    Ok(())
+}
+
+fn gone(tx: &mut Tx<'_>, connection: &str, object: &str, record_id: &str) -> Result<(), Fault> {
+    for table in ["created", "fields_written"] {
+        tx.conn
+            .prepare_cached(&format!("DELETE FROM {table} WHERE connection = ?1 AND object = ?2 AND record_id = ?3"))?
+            .execute(params![connection, object, record_id])?;
+    }
     Ok(())
 }
 

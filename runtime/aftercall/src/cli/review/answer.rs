@@ -1,0 +1,199 @@
+//! An answer: checked, put on record, carried out, and shown.
+
+use std::time::Duration;
+
+use aftercall_config::call::CallOutcome;
+use aftercall_config::project::Pipeline;
+use aftercall_plan::matching::asker;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::super::Format;
+use super::super::talk::{self, data, talk as say};
+use super::{Args, Pages, no_question, question, told};
+use crate::journal::{
+    self, AnswerKind, CallChange, CallStatus, Intervention, Journal, Json, NewAnswer, Record, SqliteJournal, Story, WriteState,
+    intervene_beside,
+};
+use crate::service::Service;
+use crate::view;
+use crate::work::own;
+
+/// How long a worker that has the call in hand is waited for.
+const IN_HAND: Duration = Duration::from_secs(70);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Answers a call's question. 0: carried out; 1: it did not land, or not yet; 2: there is nothing to answer so.
+pub(super) fn run(args: &Args, call: &str) -> anyhow::Result<u8> {
+    let Some(patience) = aftercall_config::resolve::duration(&args.wait).and_then(|d| Duration::try_from(d).ok()) else {
+        say(&format!("`{}` is no duration; write `30s` or `5m`\n", args.wait));
+        return Ok(2);
+    };
+    let story = match told(args, call)? {
+        Ok(story) => story,
+        Err(code) => return Ok(code),
+    };
+    let Some((_, name)) = question(&story) else { return Ok(no_question(&story)) };
+    let Some(pages) = Pages::of(args) else { anyhow::bail!("the project does not load; `aftercall check` says why") };
+    let Some(pipeline) = pages.pipeline(name) else {
+        anyhow::bail!("the project has no pipeline `{name}` any more, which the call has taken")
+    };
+    let outcome: CallOutcome = story.call.outcome.as_ref().map(Json::read).transpose()?.unwrap_or_default();
+    let identity = Json::of(&asker(&pages.project, pipeline, &outcome))?;
+    talk::runtime()?.block_on(async {
+        let answer = match answer(args, &story, &pages, pipeline, identity).await? {
+            Ok(answer) => answer,
+            Err(code) => return Ok(code),
+        };
+        if answer.kind == AnswerKind::Merge {
+            merge_by_hand(&answer, &pages, pipeline);
+        }
+        carry_out(args, &story, answer, patience).await
+    })
+}
+
+/// The answer, when it can be given. `Err` is the exit code of what was said.
+async fn answer(args: &Args, story: &Story, pages: &Pages, pipeline: &Pipeline, identity: Json) -> anyhow::Result<Result<NewAnswer, u8>> {
+    let made = made(story, pipeline);
+    let named = args.is.as_ref().or(args.merge.as_ref());
+    let Some(id) = named else {
+        // What the call made for this caller is the new record.
+        return Ok(Ok(NewAnswer { kind: AnswerKind::New, contact: made, other: None, identity }));
+    };
+    let connection = &pipeline.connection;
+    let object = connection.connector.decl.find.as_ref().map(|find| find.object.as_str()).unwrap_or_default();
+    match pages.reader.read(connection, object, id, &[]).await {
+        Ok(Some(_)) => {}
+        Ok(None) => {
+            say(&format!("{} has no {object} `{id}`\n", connection.connector.decl.title));
+            return Ok(Err(2));
+        }
+        Err(failure) => anyhow::bail!("whether {id} is there cannot be read: {failure}: {}", failure.message),
+    }
+    let contact = Some(id.clone());
+    if args.merge.is_none() {
+        return Ok(Ok(NewAnswer { kind: AnswerKind::Contact, contact, other: None, identity }));
+    }
+    match made.filter(|made| made != id) {
+        Some(other) => Ok(Ok(NewAnswer { kind: AnswerKind::Merge, contact, other: Some(other), identity })),
+        None => {
+            say(&format!("{} made no record of its own that could become one with {id}; answer `--is {id}`\n", story.call.id));
+            Ok(Err(2))
+        }
+    }
+}
+
+/// The contact that the call has made: now, or before an answer sent it elsewhere.
+fn made(story: &Story, pipeline: &Pipeline) -> Option<String> {
+    let find = pipeline.connection.connector.decl.find.as_ref()?;
+    let contact =
+        |write: &str| pipeline.writes.iter().any(|r| r.id == write && r.object == find.object && r.connection.id == pipeline.connection.id);
+    let now = own(pipeline, &story.writes).into_iter().find(|(write, _)| contact(write)).map(|(_, id)| id);
+    let past = || {
+        let created = story.past_writes.iter().rev().filter(|row| row.state == WriteState::Applied && row.op == "create");
+        created.filter(|row| contact(&row.write)).find_map(|row| row.record_id.clone())
+    };
+    now.or_else(past)
+}
+
+/// Where the system merges nothing on request, that is said, with both pages.
+fn merge_by_hand(answer: &NewAnswer, pages: &Pages, pipeline: &Pipeline) {
+    let connector = &pipeline.connection.connector;
+    let object = connector.decl.find.as_ref().and_then(|find| connector.objects.get(&find.object));
+    if object.is_some_and(|object| object.merge.is_some()) {
+        return;
+    }
+    let page =
+        |id: &Option<String>| id.as_ref().map(|id| pages.contact(&pipeline.name, id).unwrap_or_else(|| id.clone())).unwrap_or_default();
+    let (stays, goes) = (page(&answer.contact), page(&answer.other));
+    say(&format!(
+        "{} merges no records on request. What the call wrote moves; the two records are for a person to merge:\n  {stays}\n  {goes}\n",
+        connector.decl.title
+    ));
+}
+
+/// Puts the answer on record, and waits until it is carried out: by the service that has the journal, or by ourselves.
+async fn carry_out(args: &Args, story: &Story, answer: NewAnswer, patience: Duration) -> anyhow::Result<u8> {
+    let records = || {
+        let again = CallChange {
+            status: CallStatus::Waiting,
+            reason: Some("a person has answered".to_owned()),
+            next_at: Some(Timestamp::now()),
+            // Or the caller's next call would be matched before this one stands where it belongs.
+            blocks_lane: true,
+        };
+        vec![Record::Answer(answer.clone()), Record::Call(again)]
+    };
+    let word = || Intervention {
+        call: story.call.seq,
+        actor: args.by.clone().or_else(|| std::env::var("USER").ok()).filter(|who| !who.is_empty()).unwrap_or_else(|| "cli".to_owned()),
+        reason: args.reason.clone(),
+        now: Timestamp::now(),
+        records: records(),
+    };
+    let (project, files) = talk::project(&args.project.project)?;
+    let path = args.project.project.join(&project.store_path);
+    let told = match Service::open(&args.project.project, project, &files).await {
+        Ok(service) => {
+            service.journal.intervene(word()).await?;
+            let over = CancellationToken::new();
+            let working = tokio::spawn({
+                let (worker, over) = (service.worker.clone(), over.clone());
+                async move { worker.run(&over, false).await }
+            });
+            let told = settled(service.journal.as_ref(), &story.call.id, patience).await;
+            over.cancel();
+            working.await?;
+            told?
+        }
+        Err(error) if matches!(error.downcast_ref(), Some(journal::Error::InUse { .. })) => {
+            say("a service works this journal; it carries the answer out\n");
+            beside(&path, word).await?;
+            settled(&SqliteJournal::open_read_only(&path)?, &story.call.id, patience).await?
+        }
+        Err(error) => return Err(error),
+    };
+    show(args, &told)
+}
+
+/// Tells a running service, as soon as it has no hand on the call.
+async fn beside(path: &std::path::Path, word: impl Fn() -> Intervention) -> anyhow::Result<()> {
+    let end = tokio::time::Instant::now() + IN_HAND;
+    loop {
+        let (path, word) = (path.to_owned(), word());
+        match tokio::task::spawn_blocking(move || intervene_beside(&path, word)).await? {
+            Err(journal::Error::Leased { .. }) if tokio::time::Instant::now() < end => tokio::time::sleep(LOOK).await,
+            other => return Ok(other.map(drop)?),
+        }
+    }
+}
+
+/// The call's story, once it waits no more or patience is over.
+async fn settled(journal: &dyn Journal, call: &str, patience: Duration) -> anyhow::Result<Story> {
+    let end = tokio::time::Instant::now() + patience;
+    loop {
+        let story = journal.call(call.to_owned()).await?.ok_or_else(|| anyhow::anyhow!("the journal has lost {call}"))?;
+        if story.call.status != CallStatus::Waiting || tokio::time::Instant::now() >= end {
+            return Ok(story);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn show(args: &Args, story: &Story) -> anyhow::Result<u8> {
+    match args.format {
+        Format::Human => data(&view::review::moved_text(story)),
+        Format::Json => data(&format!(
+            "{:#}\n",
+            serde_json::json!({
+                "version": 1, "call": story.call.id, "status": story.call.status, "answer": story.answers.last(),
+                "moved": view::review::moved(story),
+            })
+        )),
+    }
+    if let Some(reason) = story.call.status_reason.as_deref().filter(|_| story.call.status != CallStatus::Landed) {
+        say(&format!("{reason}\n"));
+    }
+    Ok(u8::from(matches!(story.call.status, CallStatus::Waiting | CallStatus::Dead | CallStatus::Partial | CallStatus::Held)))
+}

@@ -1,0 +1,37 @@
+//! A person's word to a journal that another process works: one transaction from outside, and nothing else.
+//!
+//! SQLite lets one writer in after the other, and an intervention needs no lease of ours: it is refused while a worker has the call. Leases
+//! and epochs are left alone, so the process that owns the journal goes on. It notices when it looks for due work the next time.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::{
+    super::{
+        error::Error,
+        model::{Intervention, Recorded},
+    },
+    fault::{Fault, Moment},
+    migrate,
+    queue::Tx,
+    write,
+};
+
+/// Does what a person asked, in a journal that a service has open. Blocks for the disk.
+///
+/// Errors: [`Error::Leased`] while a worker has the call (try again in a moment), [`Error::NotFound`], and those of opening.
+pub fn intervene_beside(path: &Path, intervention: Intervention) -> Result<Recorded, Error> {
+    let work = || -> Result<Recorded, Fault> {
+        let mut conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        conn.busy_timeout(Duration::from_secs(5))?;
+        migrate::readable(migrate::look(&conn, path)?, path)?;
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        conn.pragma_update(None, "foreign_keys", true)?;
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let recorded = write::intervene(&mut Tx { conn: &tx, woke: false }, intervention)?;
+        tx.commit()?;
+        Ok(recorded)
+    };
+    work().map_err(|fault| fault.explain(path, "record what a person decided", Moment::Working))
+}

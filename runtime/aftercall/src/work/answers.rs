@@ -1,0 +1,88 @@
+//! What people answered, as planning needs it: about this call, about others of its caller, and what the call's records are linked to.
+//!
+//! Not for asking or for recording an answer: that is the command's.
+
+use std::collections::BTreeMap;
+
+use aftercall_plan::context::{Answered, Remembered};
+use aftercall_plan::model::{LinkTo, Plan};
+
+use super::gather::Before;
+use super::perform::Hand;
+use super::progress::own;
+use crate::journal::{self, AnswerKind, AnswerRow, CallSeq, Story, WriteRow, WriteState};
+
+impl Hand<'_> {
+    /// The answer to this call's question, where a person has given one.
+    pub(super) fn answer(&self) -> Option<&AnswerRow> {
+        of_call(&self.claim.answers, self.claim.call.seq)
+    }
+
+    /// What is known before anything is read.
+    pub(super) async fn before(&self) -> Result<Before, journal::Error> {
+        let claim = self.claim;
+        let known = claim.links.iter().filter_map(|link| Some((link.connection.clone(), link.record.read().ok()?))).collect();
+        let answer = self.answer();
+        // All plans of the call are needed to know what its records are linked to; that is rare enough to be read by itself.
+        let story = match answer {
+            Some(_) => self.worker.journal.call(claim.call.id.clone()).await?,
+            None => None,
+        };
+        Ok(Before {
+            known,
+            own: own(&self.pipeline, &claim.writes),
+            own_links: story.as_ref().map(links).unwrap_or_default(),
+            answered: answer.map(answered),
+            remembered: remembered(&claim.answers, Some(claim.call.seq)),
+            evidence: self.evidence.clone(),
+        })
+    }
+}
+
+/// The answer about this call that counts.
+fn of_call(answers: &[AnswerRow], call: CallSeq) -> Option<&AnswerRow> {
+    answers.iter().filter(|row| row.call == call).max_by_key(|row| row.number)
+}
+
+/// An answer as planning takes it. A new record that is there by now is a record like any other.
+fn answered(row: &AnswerRow) -> Answered {
+    match (row.kind, &row.contact, &row.other) {
+        (AnswerKind::Merge, Some(id), Some(other)) => Answered::Merge { id: id.clone(), other: other.clone() },
+        (_, Some(id), _) => Answered::Contact(id.clone()),
+        (_, None, _) => Answered::New,
+    }
+}
+
+/// What was answered about other calls than this one, as far as it has led to a record.
+pub fn remembered(answers: &[AnswerRow], but: Option<CallSeq>) -> Vec<Remembered> {
+    let others = answers.iter().filter(|row| Some(row.call) != but);
+    let of = |row: &AnswerRow| {
+        Some(Remembered { contact: row.contact.clone()?, call: row.call_id.clone(), at: row.at, of: row.identity.read().ok()? })
+    };
+    others.filter_map(of).collect()
+}
+
+/// What the call's records are linked to: of each write the links with which it was last applied, over those before.
+fn links(story: &Story) -> BTreeMap<String, BTreeMap<String, String>> {
+    let plans: BTreeMap<i64, Plan> = story.plans.iter().filter_map(|row| Some((row.number, row.plan.read().ok()?))).collect();
+    let mut rows: Vec<&WriteRow> = story.past_writes.iter().chain(&story.writes).filter(|row| row.state == WriteState::Applied).collect();
+    rows.sort_by_key(|row| row.plan);
+    let record = |write: &str, until: i64| {
+        let rows = rows.iter().filter(|row| row.write == write && row.plan <= until);
+        rows.max_by_key(|row| row.plan).and_then(|row| row.record_id.clone())
+    };
+    let mut links: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for row in &rows {
+        let write = plans.get(&row.plan).and_then(|plan| plan.writes.iter().find(|write| write.id == row.write));
+        for link in write.into_iter().flat_map(|write| &write.links) {
+            let id = match &link.to {
+                LinkTo::Id(id) => Some(id.clone()),
+                LinkTo::Write(other) => record(other, row.plan),
+            };
+            if let Some(id) = id {
+                links.entry(row.write.clone()).or_default().insert(link.link.clone(), id);
+            }
+        }
+    }
+    links
+}
