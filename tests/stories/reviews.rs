@@ -75,6 +75,35 @@ fn this_person() {
     assert_ne!(text(&entry(&desk, "c-3"), "WhoId"), NORA);
 }
 
+/// Story: the person is one whom the search by this number does not find. The record is read all the same, and what stands there stays.
+#[test]
+fn somebody_whom_the_search_does_not_find() {
+    const LEONARD: &str = "0035e0000000005AAA";
+    let desk = household();
+    desk.sync(&[from_home("c-1", "N. Whitfield")]).exits(0);
+    desk.run(&["review", "json:c-1", "--is", LEONARD]).exits(0);
+    assert_eq!(text(&entry(&desk, "c-1"), "WhoId"), LEONARD);
+    let contact = only(rows(&desk.story("json:c-1"), "writes").into_iter().filter(|w| w["write"] == "contact").collect(), "the write");
+    assert_eq!(text(&contact, "record_id"), LEONARD);
+    let name = only(rows(&contact, "receipt").into_iter().filter(|f| f["field"] == "LastName").collect(), "the receipt of LastName");
+    assert_eq!(text(&name, "before"), "Bassett", "it was read");
+}
+
+/// Story: the record that a person named was deleted since. The answer holds for nothing any more.
+#[test]
+fn an_answer_about_a_record_that_is_gone() {
+    let desk = household();
+    desk.sync(&[from_home("c-1", "N. Whitfield")]).exits(0);
+    desk.run(&["review", "json:c-1", "--is", OWEN]).exits(0);
+    let mut gone = only(desk.crm_rows("Contact").into_iter().filter(|c| c["Id"] == OWEN).collect(), "Owen");
+    gone["IsDeleted"] = json!(true);
+    desk.crm.load(&json!({"Contact": [gone]})).expect("a record");
+    desk.sync(&[from_home("c-2", "N. Whitfield")]).exits(0);
+    assert_ne!(text(&entry(&desk, "c-2"), "WhoId"), OWEN);
+    let decision = desk.run(&["match", "explain", "json:c-2"]).exits(0).stdout;
+    assert!(!decision.contains("a person answered"), "{decision}");
+}
+
 /// Story: the answer is the record that the call made itself. Nothing moves, and it is remembered.
 #[test]
 fn the_new_person_it_made() {
