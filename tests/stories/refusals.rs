@@ -144,3 +144,36 @@ fn a_contact_that_is_gone_is_made_anew() {
     assert_ne!(entry["WhoId"], tess["Id"], "not on a record in the bin");
     assert_eq!(desk.status("json:c-2"), "landed");
 }
+
+/// Story: the admin has mended what the CRM refused. An operator says "again", for one call or for all that failed so, and everything lands
+/// once. Of what needs no more work she says why.
+#[test]
+fn what_did_not_land_is_worked_again() {
+    let desk = Desk::salesforce();
+    let insurance = |required: bool| json!({"custom_fields": {"Contact": [{"name": "Insurance__c", "type": "string", "length": 40, "required": required}]}});
+    desk.crm.configure(&insurance(true)).expect("a setting");
+    let other = call("c-2", json!({"outcome": "message", "caller": {"phone": "+15125559002", "name": "Theo Newman"}}));
+    desk.sync(&[new_caller("c-1", json!({})), other]).exits(1);
+    assert!(desk.run(&["retry"]).exits(2).stderr.contains("--all"));
+    assert!(desk.run(&["retry", "--class", "nope"]).exits(2).stderr.contains("auth_revoked"));
+    assert!(desk.run(&["retry", "json:c-9"]).exits(2).stderr.contains("json:c-9"));
+    assert!(desk.run(&["resolve", "json:c-2"]).exits(2).stderr.contains("--reason"));
+    let still = desk.run(&["retry", "json:c-1"]).exits(1);
+    assert!(still.stdout.contains("did not land"), "nothing was mended yet: {}{}", still.stdout, still.stderr);
+    assert_eq!(desk.run(&["retry", "--class", "quota"]).exits(0).stdout, "", "nothing failed so");
+    desk.crm.configure(&insurance(false)).expect("a setting");
+    let preview = desk.run(&["retry", "--class", "invalid", "--dry-run"]).exits(0);
+    assert_eq!(preview.stdout.lines().count(), 2, "{}", preview.stdout);
+    assert_eq!(desk.crm_rows("Contact").len(), 6, "and nothing was done");
+    desk.run(&["resolve", "json:c-2", "--reason", "wrong number"]).exits(0);
+    let ran = desk.run(&["retry", "--class", "invalid"]).exits(0);
+    assert!(ran.stdout.contains("json:c-1") && ran.stdout.contains("landed") && !ran.stdout.contains("c-2"), "{}", ran.stdout);
+    assert_eq!((desk.crm_rows("Contact").len(), desk.to_dos().len()), (7, 1));
+    let entry = only(desk.logged().into_iter().filter(|e| e["CallObject"] == "c-1").collect(), "the entry");
+    let tess = only(desk.crm_rows("Contact").into_iter().filter(|c| c["FirstName"] == "Tess").collect(), "the contact");
+    assert_eq!(entry["WhoId"], tess["Id"]);
+    assert_eq!((desk.status("json:c-1").as_str(), desk.status("json:c-2").as_str()), ("landed", "resolved"));
+    let shown = desk.run(&["show", "json:c-2"]).exits(0).stdout;
+    assert!(shown.contains("resolved: wrong number"), "{shown}");
+    assert_eq!(desk.run(&["retry", "--all"]).exits(0).stdout, "", "nothing is left");
+}

@@ -6,10 +6,12 @@
 mod calls;
 mod check;
 mod completions;
+mod dead;
 mod demo;
 mod explain;
 mod init;
 mod input;
+mod intervene;
 mod matching;
 mod plan;
 mod review;
@@ -63,6 +65,10 @@ enum Command {
     Show(show::Args),
     /// Whose record is it? What people are asked, and their answers
     Review(review::Args),
+    /// Works again what did not land
+    Retry(dead::Args),
+    /// Says of what did not land that it needs no more work, and why
+    Resolve(dead::Args),
     /// What a finding's code means and what to do
     Explain(explain::Args),
     /// Why this record, and how good the rules are
@@ -104,6 +110,8 @@ pub fn main() -> ExitCode {
         Command::Calls(args) => calls::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Review(args) => review::run(&args),
+        Command::Retry(args) => dead::retry(&args),
+        Command::Resolve(args) => dead::resolve(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Match(args) => matching::run(&args),
         Command::Sandbox(args) => sandbox::run(&args),

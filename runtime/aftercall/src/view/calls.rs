@@ -6,7 +6,7 @@ use aftercall_config::call::CallOutcome;
 use serde_json::{Value, json};
 
 use super::words::{bold, cut, dim, pad, status, value};
-use crate::journal::{CallSummary, Counts, Unrecognised, WriteState};
+use crate::journal::{CallSummary, Counts, Story, Unrecognised, WriteState};
 
 /// The call log as a table.
 pub fn text(calls: &[CallSummary]) -> String {
@@ -77,6 +77,15 @@ pub fn unrecognised(list: &[Unrecognised]) -> String {
     }
     if list.is_empty() {
         out.push_str("every payload was understood\n");
+    }
+    out
+}
+/// Where calls stand: a line each.
+pub(crate) fn standing(stories: &[Story]) -> String {
+    let mut out = String::new();
+    for story in stories {
+        let reason = story.call.status_reason.as_deref().unwrap_or_default();
+        let _ = writeln!(out, "{}  {}  {reason}", pad(&story.call.id, 40), status(story.call.status.word()));
     }
     out
 }

@@ -500,6 +500,22 @@ pub enum ErrorClass {
 }
 
 impl ErrorClass {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Transient,
+        Self::Busy,
+        Self::RateLimited,
+        Self::Quota,
+        Self::AuthExpired,
+        Self::AuthRevoked,
+        Self::Invalid,
+        Self::Duplicate,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Unreachable,
+        Self::Timeout,
+    ];
+
     /// The word that stands in TOML, in the journal and in the call log.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -5,24 +5,14 @@ use std::time::Duration;
 use aftercall_config::call::CallOutcome;
 use aftercall_config::project::Pipeline;
 use aftercall_plan::matching::asker;
-use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
 
 use super::super::Format;
+use super::super::intervene::{Word, again, intervene};
 use super::super::talk::{self, data, talk as say};
 use super::{Args, Pages, no_question, question, told};
-use crate::journal::{
-    self, AnswerKind, CallChange, CallStatus, Intervention, Journal, Json, NewAnswer, Record, SqliteJournal, Story, WriteState,
-    intervene_beside,
-};
-use crate::service::Service;
+use crate::journal::{AnswerKind, CallStatus, Json, NewAnswer, Record, Story, WriteState};
 use crate::view;
 use crate::work::own;
-
-/// How long a worker that has the call in hand is waited for.
-const IN_HAND: Duration = Duration::from_secs(70);
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// Answers a call's question. 0: carried out; 1: it did not land, or not yet; 2: there is nothing to answer so.
 pub(super) fn run(args: &Args, call: &str) -> anyhow::Result<u8> {
@@ -113,72 +103,17 @@ fn merge_by_hand(answer: &NewAnswer, pages: &Pages, pipeline: &Pipeline) {
     ));
 }
 
-/// Puts the answer on record, and waits until it is carried out: by the service that has the journal, or by ourselves.
+/// Puts the answer on record, and waits until it is carried out.
 async fn carry_out(args: &Args, story: &Story, answer: NewAnswer, patience: Duration) -> anyhow::Result<u8> {
-    let records = || {
-        let again = CallChange {
-            status: CallStatus::Waiting,
-            reason: Some("a person has answered".to_owned()),
-            next_at: Some(Timestamp::now()),
-            // Or the caller's next call would be matched before this one stands where it belongs.
-            blocks_lane: true,
-        };
-        vec![Record::Answer(answer.clone()), Record::Call(again)]
-    };
-    let word = || Intervention {
+    let word = Word {
         call: story.call.seq,
-        actor: args.by.clone().or_else(|| std::env::var("USER").ok()).filter(|who| !who.is_empty()).unwrap_or_else(|| "cli".to_owned()),
-        reason: args.reason.clone(),
-        now: Timestamp::now(),
-        records: records(),
+        id: story.call.id.clone(),
+        // Or the caller's next call would be matched before this one stands where it belongs.
+        records: vec![Record::Answer(answer), again("a person has answered", true)],
     };
-    let (project, files) = talk::project(&args.project.project)?;
-    let path = args.project.project.join(&project.store_path);
-    let told = match Service::open(&args.project.project, project, &files).await {
-        Ok(service) => {
-            service.journal.intervene(word()).await?;
-            let over = CancellationToken::new();
-            let working = tokio::spawn({
-                let (worker, over) = (service.worker.clone(), over.clone());
-                async move { worker.run(&over, false).await }
-            });
-            let told = settled(service.journal.as_ref(), &story.call.id, patience).await;
-            over.cancel();
-            working.await?;
-            told?
-        }
-        Err(error) if matches!(error.downcast_ref(), Some(journal::Error::InUse { .. })) => {
-            say("a service works this journal; it carries the answer out\n");
-            beside(&path, word).await?;
-            settled(&SqliteJournal::open_read_only(&path)?, &story.call.id, patience).await?
-        }
-        Err(error) => return Err(error),
-    };
-    show(args, &told)
-}
-
-/// Tells a running service, as soon as it has no hand on the call.
-async fn beside(path: &std::path::Path, word: impl Fn() -> Intervention) -> anyhow::Result<()> {
-    let end = tokio::time::Instant::now() + IN_HAND;
-    loop {
-        let (path, word) = (path.to_owned(), word());
-        match tokio::task::spawn_blocking(move || intervene_beside(&path, word)).await? {
-            Err(journal::Error::Leased { .. }) if tokio::time::Instant::now() < end => tokio::time::sleep(LOOK).await,
-            other => return Ok(other.map(drop)?),
-        }
-    }
-}
-
-/// The call's story, once it waits no more or patience is over.
-async fn settled(journal: &dyn Journal, call: &str, patience: Duration) -> anyhow::Result<Story> {
-    let end = tokio::time::Instant::now() + patience;
-    loop {
-        let story = journal.call(call.to_owned()).await?.ok_or_else(|| anyhow::anyhow!("the journal has lost {call}"))?;
-        if story.call.status != CallStatus::Waiting || tokio::time::Instant::now() >= end {
-            return Ok(story);
-        }
-        tokio::time::sleep(LOOK).await;
-    }
+    let told = intervene(&args.project.project, args.by.as_deref(), &args.reason, vec![word], patience).await?;
+    let Some(told) = told.first() else { anyhow::bail!("the journal has lost {}", story.call.id) };
+    show(args, told)
 }
 
 fn show(args: &Args, story: &Story) -> anyhow::Result<u8> {

@@ -91,6 +91,8 @@ words! {
         Review = "review",
         /// Policy or routing asked for no write at all.
         Skipped = "skipped",
+        /// A person said that it needs no more work.
+        Resolved = "resolved",
         /// Stopped by a person or by a rule, with nothing lost.
         Held = "held",
     }

@@ -1,0 +1,173 @@
+//! `aftercall retry` and `aftercall resolve`: what did not land is worked again, or needs no more work. Singly, or in bulk.
+
+use std::time::Duration;
+
+use aftercall_config::decl::ErrorClass;
+use aftercall_config::resolve::duration;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::intervene::{Word, again, intervene};
+use super::talk::{self, data, talk as say};
+use super::{Format, ProjectDir};
+use crate::journal::{CallChange, CallFilter, CallStatus, Journal, NewEvent, Record, Story, WriteChange, WriteState};
+use crate::view;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Ids of calls, or the beginnings of them; without one, all that did not land and fit the options below
+    calls: Vec<String>,
+    /// Only calls with a write that failed so: invalid, duplicate, auth_revoked, ...
+    #[arg(long, value_name = "CLASS")]
+    class: Option<String>,
+    /// Only calls of this pipeline
+    #[arg(long)]
+    pipeline: Option<String>,
+    /// Only calls that this source delivered
+    #[arg(long)]
+    source: Option<String>,
+    /// Only calls received in the last while, such as `2h` or `1d`
+    #[arg(long, value_name = "DURATION")]
+    last: Option<String>,
+    /// Without ids and options: all of them
+    #[arg(long)]
+    all: bool,
+    /// Why; kept with the call
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    /// Who does it; left out: the name of whoever is logged in
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    /// Wait this long for it to be carried out
+    #[arg(long, value_name = "DURATION", default_value = "60s")]
+    wait: String,
+    /// Say which calls it would be, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    project: ProjectDir,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// The most calls of one command.
+const MOST: usize = 10_000;
+
+/// `retry`. 0: all landed; 1: some did not, or not yet; 2: used wrongly.
+pub(crate) fn retry(args: &Args) -> anyhow::Result<u8> {
+    run(args, "retry", |story| {
+        let failed = story.writes.iter().filter(|write| matches!(write.state, WriteState::Dead | WriteState::Rejected));
+        let mut records: Vec<Record> =
+            failed.map(|write| Record::Write(WriteChange::to(write.write.clone(), WriteState::Planned))).collect();
+        records.push(again("a person asked for it again", story.writes.is_empty()));
+        records
+    })
+}
+
+/// `resolve`. 0: done; 2: used wrongly.
+pub(crate) fn resolve(args: &Args) -> anyhow::Result<u8> {
+    if args.reason.trim().is_empty() {
+        say("say why it needs no more work: --reason TEXT\n");
+        return Ok(2);
+    }
+    run(args, "resolve", |_| {
+        let reason = Some(format!("resolved: {}", args.reason.trim()));
+        vec![Record::Call(CallChange { status: CallStatus::Resolved, reason, next_at: None, blocks_lane: false })]
+    })
+}
+
+fn run(args: &Args, what: &str, records: impl Fn(&Story) -> Vec<Record>) -> anyhow::Result<u8> {
+    let Some(patience) = duration(&args.wait).and_then(|wait| Duration::try_from(wait).ok()) else {
+        say(&format!("`{}` is no duration; write `30s` or `5m`\n", args.wait));
+        return Ok(2);
+    };
+    let class = match args.class.as_deref().map(|text| (text, serde_json::from_value::<ErrorClass>(json!(text)))) {
+        Some((text, Err(_))) => {
+            let names: Vec<&str> = ErrorClass::ALL.iter().map(|class| class.as_str()).collect();
+            say(&format!("there is no class {text}; there is: {}\n", names.join(", ")));
+            return Ok(2);
+        }
+        class => class.and_then(|(_, class)| class.ok()),
+    };
+    let is_bulk = args.calls.is_empty();
+    if is_bulk && !args.all && args.class.is_none() && args.pipeline.is_none() && args.source.is_none() && args.last.is_none() {
+        say(&format!("name a call, or say which calls: `aftercall {what} --class invalid`, `--last 1d`, or `--all`\n"));
+        return Ok(2);
+    }
+    talk::runtime()?.block_on(async {
+        let stories = match chosen(args, class).await? {
+            Ok(stories) => stories,
+            Err(code) => return Ok(code),
+        };
+        if stories.is_empty() {
+            say("there is no such call\n");
+            return Ok(0);
+        }
+        if args.dry_run {
+            return Ok(show(args, &stories));
+        }
+        let words = stories.iter().map(|story| {
+            let mut records = records(story);
+            records.push(Record::Event(NewEvent { kind: what.to_owned(), write: None, data: json!({"reason": args.reason}).into() }));
+            Word { call: story.call.seq, id: story.call.id.clone(), records }
+        });
+        let told = intervene(&args.project.project, args.by.as_deref(), &args.reason, words.collect(), patience).await?;
+        Ok(show(args, &told))
+    })
+}
+
+/// The calls that are meant. `Err` is the exit code of what was said.
+async fn chosen(args: &Args, class: Option<ErrorClass>) -> anyhow::Result<Result<Vec<Story>, u8>> {
+    let journal = super::calls::open(&args.project)?;
+    let open = [CallStatus::Dead, CallStatus::Partial, CallStatus::Held];
+    let mut ids = args.calls.clone();
+    if ids.is_empty() {
+        let since = match args.last.as_deref().map(|text| (text, duration(text))) {
+            None => None,
+            Some((_, Some(while_))) => Some(Timestamp::now().checked_sub(while_)?),
+            Some((text, None)) => {
+                say(&format!("`{text}` is no duration; write `30m`, `2h` or `7d`\n"));
+                return Ok(Err(2));
+            }
+        };
+        let (pipeline, source) = (args.pipeline.clone(), args.source.clone());
+        let filter = CallFilter { status: open.to_vec(), pipeline, source, since, limit: MOST, ..CallFilter::default() };
+        ids = journal.calls(filter).await?.into_iter().map(|call| call.id).collect();
+    }
+    let mut stories = Vec::new();
+    for id in ids {
+        let Some(story) = journal.call(id.clone()).await? else {
+            say(&format!("the journal has no call that begins with `{id}`; `aftercall calls` lists them\n"));
+            return Ok(Err(2));
+        };
+        if !open.contains(&story.call.status) {
+            say(&format!("{} is {}; there is nothing that did not land\n", story.call.id, story.call.status));
+            return Ok(Err(2));
+        }
+        let fits = |class: ErrorClass| story.writes.iter().any(|w| w.trouble.as_ref().is_some_and(|t| t.class == class.as_str()));
+        if class.is_none_or(fits) {
+            stories.push(story);
+        }
+    }
+    Ok(Ok(stories))
+}
+
+fn show(args: &Args, stories: &[Story]) -> u8 {
+    let left = stories.iter().filter(|story| !matches!(story.call.status, CallStatus::Landed | CallStatus::Review | CallStatus::Resolved));
+    let left = left.count();
+    match args.format {
+        Format::Human => {
+            data(&view::calls::standing(stories));
+            say(&format!("{} of {} did not land\n", left, stories.len()));
+        }
+        Format::Json => {
+            let calls: Vec<_> = stories
+                .iter()
+                .map(|story| json!({"call": story.call.id, "status": story.call.status, "reason": story.call.status_reason}))
+                .collect();
+            data(&format!("{:#}\n", json!({"version": 1, "calls": calls})));
+        }
+    }
+    u8::from(left > 0 && !args.dry_run)
+}

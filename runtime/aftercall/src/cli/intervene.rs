@@ -1,0 +1,107 @@
+//! What a person asks for, put on record and carried out: by the service that has the journal, or by ourselves.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::talk::{self, talk as say};
+use crate::journal::{self, CallChange, CallSeq, CallStatus, Intervention, Journal, Record, SqliteJournal, Story, intervene_beside};
+use crate::service::Service;
+
+/// How long a worker that has the call in hand is waited for.
+const IN_HAND: Duration = Duration::from_secs(70);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What is asked for one call.
+pub(super) struct Word {
+    /// The call.
+    pub(super) call: CallSeq,
+    /// Its id.
+    pub(super) id: String,
+    /// What changes.
+    pub(super) records: Vec<Record>,
+}
+
+/// The call is worked again, now.
+pub(super) fn again(why: &str, blocks_lane: bool) -> Record {
+    Record::Call(CallChange { status: CallStatus::Waiting, reason: Some(why.to_owned()), next_at: Some(Timestamp::now()), blocks_lane })
+}
+
+/// Puts it on record, and waits until none of the calls waits any more or patience is over. The stories of the calls, in their order.
+///
+/// Errors: the project does not load, or the journal fails.
+pub(super) async fn intervene(
+    folder: &Path,
+    by: Option<&str>,
+    reason: &str,
+    words: Vec<Word>,
+    patience: Duration,
+) -> anyhow::Result<Vec<Story>> {
+    let actor =
+        by.map(str::to_owned).or_else(|| std::env::var("USER").ok()).filter(|who| !who.is_empty()).unwrap_or_else(|| "cli".to_owned());
+    let said = |word: &Word| Intervention {
+        call: word.call,
+        actor: actor.clone(),
+        reason: reason.to_owned(),
+        now: Timestamp::now(),
+        records: word.records.clone(),
+    };
+    let (project, files) = talk::project(folder)?;
+    let path = folder.join(&project.store_path);
+    match Service::open(folder, project, &files).await {
+        Ok(service) => {
+            for word in &words {
+                service.journal.intervene(said(word)).await?;
+            }
+            let over = CancellationToken::new();
+            let working = tokio::spawn({
+                let (worker, over) = (service.worker.clone(), over.clone());
+                async move { worker.run(&over, false).await }
+            });
+            let told = settled(service.journal.as_ref(), &words, patience).await;
+            over.cancel();
+            working.await?;
+            told
+        }
+        Err(error) if matches!(error.downcast_ref(), Some(journal::Error::InUse { .. })) => {
+            say("a service works this journal; it carries this out\n");
+            for word in &words {
+                beside(&path, || said(word)).await?;
+            }
+            settled(&SqliteJournal::open_read_only(&path)?, &words, patience).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Tells a running service, as soon as it has no hand on the call.
+async fn beside(path: &Path, word: impl Fn() -> Intervention) -> anyhow::Result<()> {
+    let end = tokio::time::Instant::now() + IN_HAND;
+    loop {
+        let (path, word) = (path.to_owned(), word());
+        match tokio::task::spawn_blocking(move || intervene_beside(&path, word)).await? {
+            Err(journal::Error::Leased { .. }) if tokio::time::Instant::now() < end => tokio::time::sleep(LOOK).await,
+            other => return Ok(other.map(drop)?),
+        }
+    }
+}
+
+/// The calls' stories, once none waits any more or patience is over.
+async fn settled(journal: &dyn Journal, words: &[Word], patience: Duration) -> anyhow::Result<Vec<Story>> {
+    let end = tokio::time::Instant::now() + patience;
+    let mut stories = Vec::with_capacity(words.len());
+    for word in words {
+        loop {
+            let story = journal.call(word.id.clone()).await?.ok_or_else(|| anyhow::anyhow!("the journal has lost {}", word.id))?;
+            if story.call.status != CallStatus::Waiting || tokio::time::Instant::now() >= end {
+                stories.push(story);
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+    Ok(stories)
+}
