@@ -4,6 +4,7 @@
 //! [`project::Project`] or findings come out.
 
 pub mod call;
+pub mod caller;
 pub mod condition;
 pub mod decl;
 pub mod finding;

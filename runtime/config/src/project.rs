@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use jiff::civil::{Date, Time, Weekday};
@@ -62,6 +63,8 @@ pub struct Project {
     pub connections: IndexMap<String, Arc<Connection>>,
     /// Sources, by name.
     pub sources: IndexMap<String, Arc<Source>>,
+    /// What whoever asks about a caller must send, by reference; the newest first. Empty: only this machine may ask.
+    pub context_secrets: Vec<SecretRef>,
     /// Pipelines in the order of their file names: a call takes the first that fits.
     pub pipelines: Vec<Arc<Pipeline>>,
 }
@@ -261,6 +264,21 @@ pub struct Source {
     pub lets: Vec<(String, Template)>,
     /// The outcome's fields: path, templates, translation, reading.
     pub outcome: Vec<SourceField>,
+    /// `settings` of the manifest under those of the project: a JSON object.
+    pub settings: Value,
+    /// How it asks about a caller while the call begins.
+    pub live: Option<Live>,
+}
+
+/// A platform's request about a caller, compiled.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// Which payloads.
+    pub when: Condition,
+    /// Who calls: `caller.phone`, `caller.email`, `caller.name`.
+    pub caller: Vec<SourceField>,
+    /// The answer.
+    pub answer: Template,
 }
 
 /// One field of an outcome.
@@ -305,8 +323,23 @@ pub struct Pipeline {
     pub retry: BTreeMap<String, RetryDecl>,
     /// Fields to read of each object of `connection`: the connector's own and every field that a mapping of this pipeline compares with.
     pub read_fields: IndexMap<String, Vec<String>>,
+    /// What is told about a caller.
+    pub context: ContextRules,
     /// The line of its name.
     pub origin: Origin,
+}
+
+/// What is told about a caller, resolved.
+#[derive(Clone, Debug)]
+pub struct ContextRules {
+    /// How long whoever asks is kept waiting.
+    pub budget: Duration,
+    /// How long an answer is good for another; zero keeps none.
+    pub cache: Duration,
+    /// The text for a prompt.
+    pub text: Template,
+    /// The pipeline's own flags.
+    pub flags: IndexMap<String, Condition>,
 }
 
 /// One write, resolved.
@@ -450,6 +483,7 @@ impl Project {
                 }
                 if let Some(now) = live.pipeline(&own.name) {
                     own.retry = now.retry.clone();
+                    own.context = now.context.clone();
                 }
                 Arc::new(own)
             })

@@ -12,6 +12,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::call::CallOutcome;
+use crate::caller::CallerContext;
 use crate::decl::{ConnectorDecl, MappingDecl, MatchDecl, PipelineDecl, ProjectDecl, SourceDecl, TableDecl};
 
 pub use self::fit::validate;
@@ -36,12 +37,23 @@ pub enum Kind {
     MatchTable,
     /// One finished call, as JSON.
     CallOutcome,
+    /// What is told about a caller, as JSON.
+    CallerContext,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] =
-        [Self::Project, Self::Pipeline, Self::Mapping, Self::Connector, Self::Source, Self::Match, Self::MatchTable, Self::CallOutcome];
+    pub const ALL: [Self; 9] = [
+        Self::Project,
+        Self::Pipeline,
+        Self::Mapping,
+        Self::Connector,
+        Self::Source,
+        Self::Match,
+        Self::MatchTable,
+        Self::CallOutcome,
+        Self::CallerContext,
+    ];
 
     /// The name in `schema/<name>.schema.json`.
     pub fn name(self) -> &'static str {
@@ -54,6 +66,7 @@ impl Kind {
             Self::Match => "match",
             Self::MatchTable => "match-table",
             Self::CallOutcome => "call-outcome",
+            Self::CallerContext => "caller-context",
         }
     }
 
@@ -86,6 +99,7 @@ impl Kind {
             Self::Match => generate::<MatchDecl>(),
             Self::MatchTable => generate::<TableDecl>(),
             Self::CallOutcome => generate::<CallOutcome>(),
+            Self::CallerContext => generate::<CallerContext>(),
         };
         simplify(&mut schema);
         schema

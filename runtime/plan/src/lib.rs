@@ -4,6 +4,7 @@
 //! gives the same bytes.
 
 pub mod backtest;
+pub mod caller;
 pub mod context;
 pub mod decision;
 pub mod diff;

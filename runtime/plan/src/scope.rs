@@ -176,7 +176,7 @@ pub fn of_connection(connection: &Connection, object: &Object) -> Map<String, Va
 }
 
 /// A record as templates see it.
-fn described(pipeline: &Pipeline, record: &Record) -> Map<String, Value> {
+pub(crate) fn described(pipeline: &Pipeline, record: &Record) -> Map<String, Value> {
     let object = pipeline.connection.connector.objects.get(&record.object);
     let mut about = Map::with_capacity(object.map_or(0, |object| object.decl.roles.len()) + 4);
     about.insert("id".to_owned(), Value::String(record.id.clone()));

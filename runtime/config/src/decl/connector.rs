@@ -292,9 +292,12 @@ pub struct ObjectDecl {
     /// Fields that are always read.
     #[serde(default)]
     pub select: Vec<String>,
-    /// What the fields mean: `phone`, `email`, `first_name`, `last_name`, `owner`, `account`, `name`, `stage`, `status`, `updated`. Templates read them as `contact.NAME`; matching compares `phone` and `email`.
+    /// What the fields mean: `phone`, `email`, `first_name`, `last_name`, `owner`, `account`, `name`, `stage`, `status`, `updated`; `account_name`, `owner_name`, `last_touch`, `next_activity` of a contact; `starts_at`, `ends_at` of what has a time. Templates read them as `contact.NAME`; matching compares `phone` and `email`.
     #[serde(default)]
     pub roles: IndexMap<String, Vec<String>>,
+    /// What is to be heeded about such a record, each a field that says so: `do_not_call = "DoNotCall"`.
+    #[serde(default)]
+    pub flags: IndexMap<String, String>,
     /// Links to other records, by name.
     #[serde(default)]
     pub links: IndexMap<String, LinkDecl>,

@@ -4,6 +4,7 @@
 //! the editor. Not for meaning: names are resolved and templates compiled in `resolve`.
 
 mod connector;
+mod context;
 mod mapping;
 mod matching;
 mod pipeline;
@@ -11,6 +12,7 @@ mod project;
 mod source;
 
 pub use connector::*;
+pub use context::*;
 pub use mapping::*;
 pub use matching::*;
 pub use pipeline::*;

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{FieldDecl, RetryDecl};
+use super::{ContextDecl, FieldDecl, RetryDecl};
 
 /// A pipeline: which calls, who called, what is written, who follows up.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -31,6 +31,9 @@ pub struct PipelineDecl {
     /// How often and how long a failed write is tried again, per error class; `default` is for all the others.
     #[serde(default)]
     pub retry: IndexMap<String, RetryDecl>,
+    /// What is told about a caller while the call is under way.
+    #[serde(default)]
+    pub context: ContextDecl,
 }
 
 /// How this pipeline decides who called.

@@ -24,6 +24,9 @@ pub struct ProjectDecl {
     /// One voice platform each, by the name of its folder in `mappings/`.
     #[serde(default)]
     pub source: IndexMap<String, SourceSettingsDecl>,
+    /// Who may ask about a caller while the call is under way.
+    #[serde(default)]
+    pub context: super::ContextAccessDecl,
 }
 
 /// When somebody is there.
@@ -82,4 +85,7 @@ pub struct SourceSettingsDecl {
     /// Accept unsigned payloads. Only for a platform that cannot sign, behind a network that you trust.
     #[serde(default)]
     pub allow_unsigned: bool,
+    /// Values for the source's `[settings]`, such as the assistant that answers.
+    #[serde(default)]
+    pub settings: IndexMap<String, serde_json::Value>,
 }

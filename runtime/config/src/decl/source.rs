@@ -22,6 +22,30 @@ pub struct SourceDecl {
     pub r#let: IndexMap<String, Value>,
     /// The call outcome's fields, each a template over `payload` and `let`; of a list, the first that gives a value counts. A dot goes one level down: `caller.phone`.
     pub outcome: IndexMap<String, SourceFieldDecl>,
+    /// Values that a project may set under `[source.NAME] settings`, with what holds where it does not; empty text is no value. Read as
+    /// `settings.NAME` in `[live]`.
+    #[serde(default)]
+    pub settings: IndexMap<String, Value>,
+    /// How the platform asks about a caller while the call begins. Left out: it does not.
+    pub live: Option<LiveDecl>,
+}
+
+/// A request of the platform that waits for an answer about the caller. It comes to the same address as finished calls, is verified like
+/// them, and is not kept.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LiveDecl {
+    /// Which payloads: a condition over `payload` and `settings`, such as `payload.event == "call_inbound"`.
+    pub when: String,
+    /// The caller's number: a template over `payload`, a list of which the first that gives a value counts, or a table.
+    pub phone: SourceFieldDecl,
+    /// The caller's e-mail address.
+    pub email: Option<SourceFieldDecl>,
+    /// The caller's name.
+    pub name: Option<SourceFieldDecl>,
+    /// The answer: a table of templates over `payload`, `settings`, `text` (the pipeline's text) and all that `[context] text` sees. What is
+    /// not known is left out, so give a `default` where the platform wants a value.
+    pub answer: IndexMap<String, Value>,
 }
 
 /// One kind of payload.

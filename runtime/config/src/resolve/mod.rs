@@ -3,6 +3,7 @@
 //! Never stops at the first fault: what was understood comes back with every finding.
 
 mod connector;
+mod context;
 mod mapping;
 mod matching;
 mod pipeline;
@@ -129,7 +130,7 @@ pub fn load(files: &Files) -> Loaded {
             Kind::Source => insert(&mut written.sources, folder(), document, out, &mut findings),
             Kind::Match => insert(&mut written.matches, name("mappings/match"), document, out, &mut findings),
             Kind::MatchTable => insert(&mut written.tables, path.to_owned(), document, out, &mut findings),
-            Kind::CallOutcome => true,
+            Kind::CallOutcome | Kind::CallerContext => true,
         };
         if !known {
             written.broken.push(path.to_owned());
@@ -227,6 +228,7 @@ fn version(project: &Project, documents: &Documents) -> ConfigVersion {
         {
             root.shift_remove("store");
             root.shift_remove("source");
+            root.shift_remove("context");
             if let Some(connections) = root.get_mut("connection").and_then(Value::as_object_mut) {
                 for connection in connections.values_mut().filter_map(Value::as_object_mut) {
                     for key in ["auth", "base_url", "limits"] {

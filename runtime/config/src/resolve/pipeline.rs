@@ -84,6 +84,8 @@ pub(super) fn resolve(
         }
     }
     check_retry(&decl.retry, &place, findings);
+    let told =
+        super::context::resolve(&decl.context, context.pipeline.map(|c| &c.connector.decl), &place.clone().down("context"), findings);
     let mut writes: Vec<WriteRule> = Vec::new();
     let mut ids: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, write) in decl.write.iter().enumerate() {
@@ -104,7 +106,7 @@ pub(super) fn resolve(
     let complete = writes.len() == decl.write.len() && typed.whole(&["write"]);
     link_writes(typed, decl, &mut writes, complete, written, findings);
     let connection = connection?;
-    let read_fields = read_fields(&connection, &writes);
+    let read_fields = read_fields(&connection, &writes, &decl.context.fields);
     let matching_file: Arc<str> = format!("mappings/match/{}.toml", decl.r#match.r#use).into();
     Some(Pipeline {
         name: decl.name.clone(),
@@ -119,6 +121,7 @@ pub(super) fn resolve(
         routes,
         retry: decl.retry.clone().into_iter().collect(),
         read_fields,
+        context: told,
         origin: origin_of(typed, &place.down("name")),
     })
 }
@@ -555,14 +558,17 @@ fn link_writes(
 }
 
 /// What must be read of each object before planning: the connector's own fields, and every field that a policy compares with.
-fn read_fields(connection: &Connection, writes: &[WriteRule]) -> IndexMap<String, Vec<String>> {
+fn read_fields(connection: &Connection, writes: &[WriteRule], told: &[String]) -> IndexMap<String, Vec<String>> {
     let mut fields: IndexMap<String, Vec<String>> = IndexMap::new();
     for (name, object) in &connection.connector.objects {
         let list = fields.entry(name.clone()).or_default();
         list.extend(object.decl.select.iter().cloned());
-        list.extend(object.decl.roles.values().flatten().cloned());
+        list.extend(object.decl.roles.values().flatten().chain(object.decl.flags.values()).cloned());
+        let contact = connection.connector.decl.find.as_ref().is_some_and(|f| &f.object == name);
+        if contact {
+            list.extend(told.iter().cloned());
+        }
         for write in writes.iter().filter(|w| w.connection.id == connection.id && &w.object == name) {
-            let contact = connection.connector.decl.find.as_ref().is_some_and(|f| &f.object == name);
             if write.target.is_some() || contact {
                 list.extend(write.fields.iter().flat_map(|f| std::iter::once(&f.field).chain(&f.else_to)).cloned());
             }

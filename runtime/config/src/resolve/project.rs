@@ -108,6 +108,10 @@ fn resolve_project(
             }
         }
     }
+    let access = place.down("context");
+    let secrets = [("secret", &decl.context.secret), ("previous_secret", &decl.context.previous_secret)];
+    let context_secrets =
+        secrets.into_iter().filter_map(|(key, text)| secret(text.as_ref()?, access.clone().down(key), findings)).collect();
     let mut pipelines = Vec::new();
     let mut earlier: Vec<(&str, &Typed<PipelineDecl>)> = Vec::new();
     for (file, declared) in &written.pipelines {
@@ -126,6 +130,7 @@ fn resolve_project(
         store_path,
         connections,
         sources,
+        context_secrets,
         pipelines,
     }
 }

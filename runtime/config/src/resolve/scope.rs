@@ -56,7 +56,22 @@ pub(crate) fn call_only_types() -> Type {
 
 /// Who called, as far as that is known, and what the route says.
 fn add_match(fields: &mut IndexMap<String, Type>, route: bool) {
-    let mut contact = texts(&["id", "name", "first_name", "last_name", "phone", "email", "owner", "account", "url"]);
+    let mut contact = texts(&[
+        "id",
+        "name",
+        "first_name",
+        "last_name",
+        "phone",
+        "email",
+        "owner",
+        "account",
+        "url",
+        "company",
+        "account_name",
+        "owner_name",
+        "last_touch",
+        "next_activity",
+    ]);
     contact.insert("is_new".to_owned(), Type::Bool);
     contact.insert("fields".to_owned(), Type::Any);
     fields.insert("contact".to_owned(), Type::Record(contact, false));
@@ -66,9 +81,29 @@ fn add_match(fields: &mut IndexMap<String, Type>, route: bool) {
     }
 }
 
+/// What the text about a caller sees: whoever is calling just now, and what was read. `connector` is absent where it is not known;
+/// `flags` are the pipeline's own.
+pub(crate) fn caller_types<'a>(connector: Option<&'a ConnectorDecl>, flags: impl Iterator<Item = &'a String>) -> Type {
+    let all = connector.map_or_else(|| open_types(false), |connector| pipeline_types(connector, false));
+    let Type::Record(mut fields, _) = all else { return Type::Any };
+    fields.retain(|name, _| ["contact", "context", "match", "project"].contains(&name.as_str()));
+    fields.insert("caller".to_owned(), Type::Record(texts(&["phone", "national", "email", "name", "first_name", "last_name"]), false));
+    for name in ["account", "owner"] {
+        fields.insert(name.to_owned(), Type::Record(texts(&["id", "name"]), false));
+    }
+    for name in ["last_touch", "next_activity"] {
+        fields.insert(name.to_owned(), Type::Text);
+    }
+    let found = connector.and_then(|c| c.object.get(&c.find.as_ref()?.object)).into_iter().flat_map(|object| object.flags.keys());
+    let known = found.chain(flags).map(|name| (name.clone(), Type::Bool)).collect();
+    fields.insert("flags".to_owned(), Type::Record(known, connector.is_none()));
+    fields.insert("missing".to_owned(), Type::List(Box::new(Type::Record(texts(&["what", "because"]), false))));
+    Type::Record(fields, false)
+}
+
 /// A list of records of the context.
 fn row() -> Type {
-    let mut row = texts(&["id", "name", "stage", "status", "owner", "account", "updated", "url"]);
+    let mut row = texts(&["id", "name", "stage", "status", "owner", "account", "updated", "url", "owner_name", "starts_at", "ends_at"]);
     row.insert("fields".to_owned(), Type::Any);
     Type::List(Box::new(Type::Record(row, false)))
 }

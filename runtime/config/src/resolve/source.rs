@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use serde_json::{Map, Value};
 
 use super::Typed;
 use super::connector::origin_of;
-use super::scope::call_types;
+use super::scope::{call_types, caller_types};
 use crate::condition::Condition;
-use crate::decl::{SourceDecl, SourceSettingsDecl};
+use crate::decl::{SourceDecl, SourceFieldDecl, SourceSettingsDecl};
 use crate::finding::{Code, Finding, Place, nearest};
-use crate::project::{Source, SourceField};
+use crate::project::{Live, Source, SourceField};
 use crate::source::path;
 use crate::template::Template;
 use crate::types::Type;
@@ -81,23 +82,7 @@ pub(super) fn resolve(name: &str, typed: &Typed<SourceDecl>, settings: Option<&S
                 None => finding.suggest(missing, names.iter().map(String::as_str)),
             });
         }
-        let first_of = field
-            .first_of
-            .iter()
-            .enumerate()
-            .filter_map(|(index, value)| {
-                // Where the template stands depends on how the field was written.
-                let here = match typed.document.value.pointer(&format!("/outcome/{}", key.replace('~', "~0").replace('/', "~1"))) {
-                    Some(serde_json::Value::Array(_)) => at.clone().item(index),
-                    Some(serde_json::Value::Object(table)) if table.contains_key("value") && index == 0 => at.clone().down("value"),
-                    Some(serde_json::Value::Object(table)) => {
-                        at.clone().down("first_of").item(index - usize::from(table.contains_key("value")))
-                    }
-                    _ => at.clone(),
-                };
-                Template::compile(value, &here, &all, findings)
-            })
-            .collect();
+        let first_of = templates(typed, field, &at, &all, findings);
         outcome.push(SourceField { path, first_of, map: field.map.clone(), parse: field.parse, origin: origin_of(typed, &at) });
     }
     if !decl.outcome.contains_key("id") && typed.whole(&["outcome"]) {
@@ -133,5 +118,64 @@ pub(super) fn resolve(name: &str, typed: &Typed<SourceDecl>, settings: Option<&S
         events,
         lets,
         outcome,
+        settings: settings_of(decl, settings, findings),
+        live: live(typed, findings),
     })
+}
+
+/// The templates of a field of the manifest. Where each stands depends on how the field was written.
+fn templates(typed: &Typed<SourceDecl>, field: &SourceFieldDecl, at: &Place, types: &Type, findings: &mut Vec<Finding>) -> Vec<Template> {
+    let written = typed.document.at(&at.path);
+    let place = |index: usize| match written {
+        Some(Value::Array(_)) => at.clone().item(index),
+        Some(Value::Object(table)) if table.contains_key("value") && index == 0 => at.clone().down("value"),
+        Some(Value::Object(table)) => at.clone().down("first_of").item(index - usize::from(table.contains_key("value"))),
+        _ => at.clone(),
+    };
+    let compiled = field.first_of.iter().enumerate().filter_map(|(index, value)| Template::compile(value, &place(index), types, findings));
+    compiled.collect()
+}
+
+/// The project's settings of a source over the manifest's own.
+fn settings_of(decl: &SourceDecl, settings: Option<&Settings<'_>>, findings: &mut Vec<Finding>) -> Value {
+    let mut all: Map<String, Value> = decl.settings.clone().into_iter().collect();
+    for (key, value) in settings.into_iter().flat_map(|s| &s.decl.settings) {
+        if !decl.settings.contains_key(key)
+            && let Some(settings) = settings
+        {
+            let at = settings.place.clone().down("settings").down(key).key();
+            let message = format!("the source `{}` has no setting `{key}`", decl.source);
+            findings.push(Finding::new(Code::Setting, message, at).suggest(key, decl.settings.keys().map(String::as_str)));
+        }
+        all.insert(key.clone(), value.clone());
+    }
+    Value::Object(all)
+}
+
+/// The platform's request about a caller; `None` where there is none, or findings.
+fn live(typed: &Typed<SourceDecl>, findings: &mut Vec<Finding>) -> Option<Live> {
+    let decl = typed.decl.live.as_ref()?;
+    let place = typed.document.place(&path(["live"]));
+    let settings = Type::Record(typed.decl.settings.keys().map(|name| (name.clone(), Type::Any)).collect(), false);
+    let asked = Type::record([("payload", Type::Any), ("settings", settings)]);
+    let when = Condition::compile(&decl.when, &place.clone().down("when"), &asked, findings);
+    let parts = [("phone", Some(&decl.phone)), ("email", decl.email.as_ref()), ("name", decl.name.as_ref())];
+    let caller = parts.into_iter().filter_map(|(name, field)| {
+        let (field, at) = (field?, place.clone().down(name));
+        let path = vec!["caller".to_owned(), name.to_owned()];
+        let first_of = templates(typed, field, &at, &asked, findings);
+        Some(SourceField { path, first_of, map: field.map.clone(), parse: field.parse, origin: origin_of(typed, &at) })
+    });
+    let caller = caller.collect();
+    let mut told = match caller_types(None, std::iter::empty()) {
+        Type::Record(fields, _) => fields,
+        _ => IndexMap::new(),
+    };
+    told.insert("text".to_owned(), Type::Text);
+    if let Type::Record(asked, _) = asked {
+        told.extend(asked);
+    }
+    let answer = Value::Object(decl.answer.clone().into_iter().collect());
+    let answer = Template::compile(&answer, &place.down("answer"), &Type::Record(told, false), findings);
+    Some(Live { when: when?, caller, answer: answer? })
 }
