@@ -6,6 +6,7 @@ mod appointments;
 mod batch;
 mod callers;
 mod command_line;
+mod context;
 mod dry_run;
 mod findings;
 mod follow_ups;

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::connect::{Connections, Http, MemoryTokens, resolve_secret};
-use crate::intake::lane_key;
+use crate::intake::{About, Access, lane_key};
 use crate::journal::{CallStatus, Journal, SqliteJournal, SqliteOptions};
 use crate::work::{Versions, Worker};
 
@@ -69,11 +69,24 @@ impl Service {
         Ok(())
     }
 
+    /// Questions about callers, answered by this service. `local` says whether only this machine can reach it.
+    pub fn about(&self, local: bool) -> About {
+        let (root, project) = (self.root.clone(), self.project.clone());
+        let secrets = Arc::new(move |project: &Project| context_secrets(&root, project));
+        About::new(Arc::new(move || project.clone()), self.worker.callers(), Access::new(secrets, local))
+    }
+
     /// The secrets of a source, the newest first; see [`crate::intake::Secrets`].
     pub fn secrets(&self) -> crate::intake::Secrets {
         let root = self.root.clone();
         Arc::new(move |source: &Source| source_secrets(&root, source))
     }
+}
+
+/// Reads what whoever asks about a caller must send. Errors: what cannot be read, naming the reference only.
+pub fn context_secrets(root: &Path, project: &Project) -> Result<Vec<Vec<u8>>, String> {
+    let read = |reference| resolve_secret(reference, root).map(|found| found.reveal().as_bytes().to_vec()).map_err(|e| e.to_string());
+    project.context_secrets.iter().map(read).collect()
 }
 
 /// Reads a source's secrets. Errors: what cannot be read, naming the reference only.

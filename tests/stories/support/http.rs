@@ -38,6 +38,12 @@ pub(crate) fn get(to: &str) -> Answer {
     send("GET", to, &[], b"")
 }
 
+/// `GET` with headers.
+#[track_caller]
+pub(crate) fn get_with(to: &str, headers: &[(String, String)]) -> Answer {
+    send("GET", to, headers, b"")
+}
+
 #[track_caller]
 fn send(method: &str, to: &str, headers: &[(String, String)], body: &[u8]) -> Answer {
     let rest = to.strip_prefix("http://").expect("an address of http");

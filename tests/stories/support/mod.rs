@@ -11,7 +11,7 @@ mod sign;
 
 pub(crate) use calls::{call, known_callers, slot};
 pub(crate) use desk::{Desk, stand_in};
-pub(crate) use http::{Answer, get, post, raw};
+pub(crate) use http::{Answer, get, get_with, post, raw};
 pub(crate) use program::{Ran, Running, aftercall};
 pub(crate) use redact::redacted;
 pub(crate) use sign::{secret, signed, signed_at};

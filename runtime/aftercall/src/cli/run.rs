@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::ProjectDir;
 use super::talk::{self, data, talk as say};
 use crate::intake::{Intake, serve};
-use crate::service::{Service, lane_keys};
+use crate::service::{Service, context_secrets, lane_keys};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -56,7 +56,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             Arc::new(lane_keys),
             Arc::new(Timestamp::now),
         );
-        let app = intake.router();
+        if let Err(problem) = context_secrets(&args.project.project, &service.project) {
+            tracing::warn!(problem, "the secret of [context] cannot be read: questions about callers get 503 until it can");
+        }
+        let app = intake.telling(service.about(address.ip().is_loopback())).router();
         data(&format!(
             "{}\n",
             serde_json::json!({"version": 1, "ready": true, "listen": format!("http://{address}"), "config": service.project.version})

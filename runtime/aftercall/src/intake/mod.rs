@@ -3,21 +3,28 @@
 //! A delivery is verified over its raw bytes ([`verify`]), mapped as its source declares ([`map`]), named so that repetitions
 //! are known ([`event_key`]) and committed before it is acknowledged ([`Intake`]). Files take the same way ([`Lines`]).
 //!
+//! Beside finished calls it takes questions about a caller while the call is under way ([`About`]); `work` answers them.
+//!
 //! What it is not for: it matches and plans nothing, knows no platform by name, and never looks at a secret's reference.
 
+mod access;
 mod answer;
 mod arrival;
+mod ask;
 mod body;
 mod jsonl;
 mod key;
 mod listen;
+mod live;
 mod outcome;
 mod read;
 mod server;
 mod signature;
 mod typed;
 
+pub use access::Access;
 pub use arrival::{Taken, Verdict, take, take_payload};
+pub use ask::About;
 pub use jsonl::{LONGEST_LINE, Line, Lines};
 pub use key::{body_key, call_id, digest, event_key, lane_key};
 pub use listen::serve;

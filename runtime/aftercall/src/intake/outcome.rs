@@ -124,6 +124,14 @@ fn value(field: &SourceField, scope: &Scope, zone: &TimeZone) -> Found {
     unread
 }
 
+/// One field's value, where there is one and it can be read.
+pub(super) fn field(field: &SourceField, scope: &Scope, zone: &TimeZone) -> Option<Value> {
+    match value(field, scope, zone) {
+        Found::Value(value) => Some(value),
+        Found::Unread(_) | Found::Nothing => None,
+    }
+}
+
 /// Our word for the platform's: the first pattern that fits, or the word as it is.
 fn translate(field: &SourceField, value: Value) -> Value {
     if field.map.is_empty() || value.is_array() || value.is_object() {

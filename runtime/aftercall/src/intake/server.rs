@@ -1,4 +1,4 @@
-//! The endpoint: `POST /v1/calls/{source}` and `GET /healthz`.
+//! The endpoint: `POST /v1/calls/{source}`, `GET /v1/context` and `GET /healthz`.
 //!
 //! Limits before work, verified before parsed, committed before acknowledged. What is refused for the sender's fault gets a
 //! 4xx, what fails through ours a 503, and everything genuine a 2xx: a payload that is not understood is kept all the same,
@@ -11,17 +11,18 @@ use std::time::Duration;
 use aftercall_config::call::CallOutcome;
 use aftercall_config::project::{Project, Source};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::arrival::{Taken, Verdict, take};
+use super::ask::{About, asked};
 use super::signature::{Refusal, is_signed, verify};
-use super::{answer, body};
+use super::{answer, body, live};
 use crate::journal::Journal;
 
 /// A body above this is worked beside the runtime's own threads: parsing it takes longer than they should be held.
@@ -53,17 +54,33 @@ pub struct Intake {
     lane_keys: LaneKeys,
     now: Now,
     budget: Arc<Semaphore>,
+    about: Option<About>,
+}
+
+/// What a genuine delivery is.
+enum Worked {
+    /// For the journal.
+    Taken(Box<Taken>),
+    /// A question about a caller, and whether its sender has proved itself.
+    Asked(Value, bool),
 }
 
 impl Intake {
     /// Puts the endpoint together. Every request asks for the project anew, so that a reload counts at once.
     pub fn new(project: CurrentProject, journal: Arc<dyn Journal>, secrets: Secrets, lane_keys: LaneKeys, now: Now) -> Self {
-        Self { project, journal, secrets, lane_keys, now, budget: Arc::new(body::budget()) }
+        Self { project, journal, secrets, lane_keys, now, budget: Arc::new(body::budget()), about: None }
+    }
+
+    /// The same, where questions about a caller are answered, too.
+    pub fn telling(self, about: About) -> Self {
+        Self { about: Some(about), ..self }
     }
 
     /// The routes, without a fallback, for merging with others.
     pub fn router(self) -> Router {
-        Router::new().route("/v1/calls/{source}", post(receive).fallback(wrong_method)).route("/healthz", get(health)).with_state(self)
+        let about = self.about.clone().map(|about| Router::new().route("/v1/context", get(asked)).with_state(about));
+        let calls = Router::new().route("/v1/calls/{source}", post(receive).fallback(wrong_method)).route("/healthz", get(health));
+        calls.with_state(self).merge(about.unwrap_or_default())
     }
 }
 
@@ -93,42 +110,56 @@ async fn receive(State(intake): State<Intake>, Path(name): Path<String>, request
         }
     };
     let bytes = std::mem::take(&mut held.bytes);
+    let open = project.clone();
+    let kind = source.clone();
     let worked = if bytes.len() <= LARGE {
         Ok(intake.work(&project, &source, &parts.headers, bytes))
     } else {
         let (intake, source, headers) = (intake.clone(), source.clone(), parts.headers);
         tokio::task::spawn_blocking(move || intake.work(&project, &source, &headers, bytes)).await
     };
-    let taken = match worked {
-        Ok(Ok(taken)) => taken,
-        Ok(Err(answer)) => return *answer,
-        Err(_) => return answer::later("this payload could not be worked"),
-    };
-    intake.commit(&name, taken).await
+    match (worked, &intake.about) {
+        (Ok(Ok(Worked::Asked(payload, proven))), Some(about)) => about.answer(&open, &kind, &payload, proven).await,
+        (Ok(Ok(Worked::Taken(taken))), _) => intake.commit(&name, *taken).await,
+        (Ok(Err(answer)), _) => *answer,
+        (Ok(Ok(Worked::Asked(..))), None) | (Err(_), _) => answer::later("this payload could not be worked"),
+    }
 }
 
 impl Intake {
     /// Everything between the bytes and the journal. Errors: the answer to give instead.
-    fn work(&self, project: &Project, source: &Source, headers: &HeaderMap, body: Vec<u8>) -> Result<Taken, Box<Response>> {
+    fn work(&self, project: &Project, source: &Source, headers: &HeaderMap, body: Vec<u8>) -> Result<Worked, Box<Response>> {
         let now = (self.now)();
-        self.check(source, headers, &body, now)?;
+        // A question has its answer within seconds or not at all, and is told from a call before anything else is made of it.
+        let question = || self.about.as_ref().and_then(|_| live::question(source, &body));
+        let proven = match self.check(source, headers, &body, now) {
+            Ok(proven) => proven,
+            // Our own trouble must not become the caller's silence: an answer that tells nothing needs no proof.
+            Err(trouble) if trouble.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                return question().map(|payload| Worked::Asked(payload, false)).ok_or(trouble);
+            }
+            Err(refusal) => return Err(refusal),
+        };
         let lane_keys = |outcome: &CallOutcome| (self.lane_keys)(project, outcome);
-        Ok(take(project, source, body, now, &lane_keys))
+        Ok(match question() {
+            Some(payload) => Worked::Asked(payload, proven),
+            None => Worked::Taken(Box::new(take(project, source, body, now, &lane_keys))),
+        })
     }
 
-    /// Whether the sender is who it says.
-    fn check(&self, source: &Source, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Box<Response>> {
+    /// Whether the sender is who it says: true where it was proved, false where that is not asked for.
+    fn check(&self, source: &Source, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<bool, Box<Response>> {
         let lookup = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let Some(decl) = &source.signature else {
             if source.allow_unsigned {
-                return Ok(());
+                return Ok(false);
             }
             tracing::error!(source = %source.name, "the source has no signature, and unsigned payloads are not allowed");
             return Err(answer::later("this source is not set up").into());
         };
         // Where there is a secret, a signature that does come must fit: a wrong one is a mistake that somebody wants to hear of.
         if source.allow_unsigned && (source.secret.is_none() || !is_signed(decl, lookup)) {
-            return Ok(());
+            return Ok(false);
         }
         let secrets = (self.secrets)(source).map_err(|error| {
             tracing::error!(source = %source.name, %error, "the secret of a source cannot be read");
@@ -136,7 +167,7 @@ impl Intake {
         })?;
         let secrets: Vec<&[u8]> = secrets.iter().map(Vec::as_slice).collect();
         match verify(decl, &secrets, lookup, body, now) {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(true),
             Err(refusal) if refusal.is_ours() => {
                 tracing::error!(source = %source.name, %refusal, "payloads cannot be verified");
                 Err(answer::later("payloads of this source cannot be verified just now").into())

@@ -116,23 +116,7 @@ pub async fn plan_call(
 ) -> Result<(Context, Plan), Trouble> {
     let Before { known, own, own_links, answered, remembered, evidence } = before;
     let mut context = Context { known, own, own_links, answered, remembered, read_at: now, ..Context::default() };
-    let mut asked = Asked::default();
-    for round in 0.. {
-        let next = matching::next_search(project, pipeline, call, &context, &mut asked);
-        let is_last = next.is_none();
-        if let Some((key, query)) = next {
-            search(reader, pipeline, &query, &mut context).await?;
-            context.searched.push(key);
-        }
-        if round == 0 {
-            behind(reader, memory, project, pipeline, call, &mut context, now).await?;
-            indexed(reader, memory, project, pipeline, call, &mut context).await?;
-        }
-        if is_last {
-            break;
-        }
-    }
-    keep_people(memory, project, pipeline, &context).await?;
+    find(reader, memory, project, pipeline, call, &mut context, now).await?;
     for record in evidence {
         if !context.candidates.iter().any(|c| c.id == record.id) {
             context.candidates.push(record);
@@ -164,6 +148,35 @@ pub async fn plan_call(
     // A plan that is never satisfied is a fault of ours; the call waits for whoever mends it.
     let failure = Failure::unsent(ErrorClass::Invalid, "the plan asked for more than 64 look-ups");
     Err(Trouble::System { connection: pipeline.connection.id.clone(), failure })
+}
+
+/// Everybody who may be the caller: round after round, until the caller is settled or no search is worth a request.
+pub(super) async fn find(
+    reader: &Reader,
+    memory: &dyn Memory,
+    project: &Project,
+    pipeline: &Pipeline,
+    call: &CallOutcome,
+    context: &mut Context,
+    now: Timestamp,
+) -> Result<(), Trouble> {
+    let mut asked = Asked::default();
+    for round in 0.. {
+        let next = matching::next_search(project, pipeline, call, context, &mut asked);
+        let is_last = next.is_none();
+        if let Some((key, query)) = next {
+            search(reader, pipeline, &query, context).await?;
+            context.searched.push(key);
+        }
+        if round == 0 {
+            behind(reader, memory, project, pipeline, call, context, now).await?;
+            indexed(reader, memory, project, pipeline, call, context).await?;
+        }
+        if is_last {
+            break;
+        }
+    }
+    keep_people(memory, project, pipeline, context).await
 }
 
 /// One search. Whatever it returns is compared again when it comes to deciding, since some servers ignore filters.

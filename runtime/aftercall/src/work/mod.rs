@@ -1,9 +1,10 @@
 //! Making it happen, and being sure of it: lanes, plans, intents, attempts, outcomes.
 //!
-//! `worker` takes calls, `gather` reads, `perform` commits and acts, `doubt` looks where an answer is missing, `step` decides what a failure means, `progress` knows
+//! `worker` takes calls, `callers` tells about somebody while the call is under way, `gather` reads, `perform` commits and acts, `doubt` looks where an answer is missing, `step` decides what a failure means, `progress` knows
 //! where a call stands. The only holder of a `Writer`.
 
 mod answers;
+mod callers;
 mod doubt;
 mod gather;
 mod memory;
@@ -12,9 +13,11 @@ mod progress;
 mod retry;
 mod step;
 mod versions;
+mod wording;
 mod worker;
 
 pub use answers::remembered;
+pub use callers::Callers;
 pub use gather::{Before, Memory, Trouble, WrittenMap, plan_call};
 pub use memory::{DryMemory, JournalMemory};
 pub use progress::own;

@@ -10,7 +10,7 @@ use aftercall_config::functions::timestamp;
 use aftercall_config::project::{Connection, Pipeline, Project};
 use aftercall_plan::context::{Context, KnownContact, Record as CrmRecord};
 use aftercall_plan::matching;
-use aftercall_plan::model::{FieldVerdict, Guarantee, Link, LinkTo, Op, Plan, Write};
+use aftercall_plan::model::{FieldVerdict, Op, Plan, Write};
 use aftercall_plan::plan::pipeline_for;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -22,11 +22,12 @@ use super::memory::hashed;
 use super::progress::{Progress, Standing, Verdict, depends_on, due, missing, receipt, sends, under_way, verdict};
 use super::retry::{counts, next_attempt, policy};
 use super::step::{Attempt, Step, step};
+use super::wording::{first_state, new_write, outgoing, repeatable};
 use super::worker::Worker;
-use crate::connect::{Failure, LinkTarget, Outgoing, OutgoingOp, Sent};
+use crate::connect::{Failure, Outgoing, Sent};
 use crate::journal::{
     self, AnswerRow, CallChange, CallStatus, Claim, Created, FieldWritten, Json, NewEvent, NewPlan, NewWrite, PlanOutcome, Record,
-    Recording, SlotAsk, Then, Trouble, WriteChange, WriteOutcome, WriteState,
+    Recording, Then, Trouble, WriteChange, WriteOutcome, WriteState,
 };
 
 /// A plan whose writes have not been sent is made again when it is older than this: the CRM may have changed.
@@ -119,6 +120,7 @@ impl Hand<'_> {
                     let found = self.outcome(&plan, &mut standing, sent, &mut records).await;
                     again = again.or(found);
                 }
+                self.tell_anew(&plan, &standing);
             }
             if let Some(found) = again {
                 self.replans += 1;
@@ -596,7 +598,15 @@ impl Hand<'_> {
         }
     }
 
+    /// What was told about this caller is read anew from now on: also what an answer that was lost may have changed.
+    fn tell_anew(&self, plan: &Plan, standing: &Standing) {
+        let contacts = plan.writes.iter().filter(|w| self.is_contact(w)).filter_map(|w| standing.get(&w.id)?.record_id.as_deref());
+        let ids: Vec<&str> = contacts.chain(plan.decision.contact.as_deref()).collect();
+        self.worker.callers.forget(&self.project, &self.pipeline, &self.call, &ids);
+    }
+
     async fn finish(&self, plan: &Plan, standing: &Standing, mut records: Vec<Record>) -> Result<CallStatus, journal::Error> {
+        self.tell_anew(plan, standing);
         let contact = plan.writes.iter().find(|w| self.is_contact(w)).map(|w| w.id.as_str());
         let verdict = self.complete(plan, verdict(plan, standing, contact));
         let led_to = contact.and_then(|id| standing.get(id)).and_then(|p| p.record_id.clone());
@@ -611,80 +621,6 @@ impl Hand<'_> {
             blocks_lane: verdict.blocks_lane,
         }));
         self.worker.journal.record(recording(self.claim, self.worker.now(), records, Then::Release)).await.map(|r| r.status)
-    }
-}
-
-/// Whether sending it a second time changes nothing: an update by id says the same again, and a create is known by its key.
-fn repeatable(write: &Write) -> bool {
-    matches!(write.op, Op::Update { .. }) || write.guarantee == Guarantee::Exact
-}
-
-/// The state of a write that was never sent.
-fn first_state(write: &Write) -> WriteState {
-    match write.op {
-        Op::Create { .. } | Op::Update { .. } | Op::Merge { .. } => WriteState::Planned,
-        Op::Nothing { .. } | Op::Skipped { .. } => WriteState::Skipped,
-        Op::Blocked { .. } => WriteState::Held,
-    }
-}
-
-fn new_write(write: &Write, state: WriteState, progress: &Progress) -> NewWrite {
-    let (op, marker) = match &write.op {
-        Op::Create { marker } => ("create", Some(marker.clone())),
-        Op::Update { .. } => ("update", None),
-        Op::Merge { .. } => ("merge", None),
-        Op::Nothing { .. } => ("nothing", None),
-        Op::Blocked { .. } => ("blocked", None),
-        Op::Skipped { .. } => ("skipped", None),
-    };
-    // A time that is booked already stays claimed when the call is planned again.
-    let slots = write.booking.iter().filter(|_| sends(write) || matches!(write.op, Op::Nothing { id: Some(_), .. }));
-    NewWrite {
-        write: write.id.clone(),
-        connection: write.connection.clone(),
-        object: write.object.clone(),
-        op: op.to_owned(),
-        marker,
-        generation: 0,
-        record_id: match &write.op {
-            Op::Update { id } | Op::Nothing { id: Some(id), .. } | Op::Merge { id, .. } => Some(id.clone()),
-            _ => None,
-        },
-        guarantee: write.guarantee.as_str().to_owned(),
-        depends_on: depends_on(write).into_iter().chain(write.after.iter().cloned()).collect(),
-        state,
-        request_digest: None,
-        request: None,
-        receipt: Some(Json::from(receipt(write, progress))),
-        slots: slots.map(|b| SlotAsk { resource: b.resource.clone(), starts_at: b.start, ends_at: b.end }).collect(),
-    }
-}
-
-fn outgoing(write: &Write, standing: &Standing, ready: &[String]) -> Outgoing {
-    let refused = standing.get(&write.id).map(|p| &p.refused);
-    let fields = write
-        .fields
-        .iter()
-        .filter(|f| f.verdict == FieldVerdict::Write && refused.is_none_or(|r| !r.contains_key(&f.field)))
-        .filter_map(|f| Some((f.field.clone(), f.after.clone()?)))
-        .collect();
-    let target = |link: &Link| match &link.to {
-        LinkTo::Id(id) => Some(LinkTarget::Id(id.clone())),
-        LinkTo::Write(other) if ready.contains(other) => Some(LinkTarget::Ref(other.clone())),
-        LinkTo::Write(other) => standing.get(other).and_then(|p| p.record_id.clone()).map(LinkTarget::Id),
-    };
-    Outgoing {
-        write_id: write.id.clone(),
-        object: write.object.clone(),
-        op: match &write.op {
-            Op::Update { id } => OutgoingOp::Update { id: id.clone() },
-            Op::Create { marker } => OutgoingOp::Create { marker: marker.clone() },
-            Op::Merge { id, other } => OutgoingOp::Merge { id: id.clone(), other: other.clone() },
-            _ => OutgoingOp::Create { marker: String::new() },
-        },
-        fields,
-        links: write.links.iter().filter_map(|link| Some((link.link.clone(), target(link)?))).collect(),
-        leaves: write.links.iter().filter_map(|link| Some((link.link.clone(), link.from.clone()?))).collect(),
     }
 }
 

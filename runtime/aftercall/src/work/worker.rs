@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
 
+use super::callers::Callers;
 use super::gather::Memory;
 use super::memory::JournalMemory;
 use super::perform;
@@ -34,6 +35,7 @@ pub struct Worker {
     pub(super) connections: Connections,
     pub(super) versions: Versions,
     pub(super) memory: Arc<dyn Memory>,
+    pub(super) callers: Callers,
     clock: Clock,
     owner: String,
     read_failures: Mutex<HashMap<CallSeq, (u32, Timestamp)>>,
@@ -44,12 +46,14 @@ pub struct Worker {
 impl Worker {
     /// A worker of one process; `owner` is shown to people.
     pub fn new(journal: Arc<dyn Journal>, connections: Connections, versions: Versions, clock: Clock, owner: String) -> Self {
-        let memory = Arc::new(JournalMemory::new(journal.clone()));
+        let memory: Arc<dyn Memory> = Arc::new(JournalMemory::new(journal.clone()));
+        let callers = Callers::new(connections.reader(), memory.clone(), clock.clone());
         Self {
             journal,
             connections,
             versions,
             memory,
+            callers,
             clock,
             owner,
             read_failures: Mutex::default(),
@@ -61,6 +65,11 @@ impl Worker {
     /// Now.
     pub fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// What is told about callers, kept true by what this worker writes.
+    pub fn callers(&self) -> Callers {
+        self.callers.clone()
     }
 
     pub(super) fn lease(&self) -> SignedDuration {

@@ -24,6 +24,6 @@ pub use identity::Identity;
 pub use index::{caller_keys, index_keys};
 pub use judge::{Judgement, judge, ranked};
 pub use person::{Fields, Person, Sought, generic_number};
-pub use retrieve::{Employed, Named, Near, Query, next_search};
+pub use retrieve::{Employed, Named, Near, Query, identities, next_search};
 pub use rounds::{Asked, Search, next_round};
 pub use weigh::{Hit, Sum, weigh};

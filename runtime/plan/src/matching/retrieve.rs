@@ -97,6 +97,19 @@ pub fn next_search(
     }
 }
 
+/// The numbers (E.164) and addresses that identify the caller, sorted; without one there is nothing to search by but a name.
+pub fn identities(project: &Project, pipeline: &Pipeline, call: &CallOutcome) -> Vec<String> {
+    let identity = Identity::of(&pipeline.matching.values, &project.phone_region, call);
+    let mut all: Vec<String> = identity.phones.into_iter().map(|phone| phone.e164).collect();
+    all.extend(identity.emails);
+    if all.is_empty() {
+        // An address that was spoken and not written down as one: every reading of it.
+        all.extend(Sought::of(&pipeline.matching, &project.phone_region, &call.caller).emails);
+    }
+    all.sort();
+    all
+}
+
 fn query(project: &Project, pipeline: &Pipeline, call: &CallOutcome, search: Search, most: usize) -> Option<Query> {
     let few = |mut values: Vec<String>| {
         values.truncate(most);
