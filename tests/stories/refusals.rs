@@ -177,3 +177,17 @@ fn what_did_not_land_is_worked_again() {
     assert!(shown.contains("resolved: wrong number"), "{shown}");
     assert_eq!(desk.run(&["retry", "--all"]).exits(0).stdout, "", "nothing is left");
 }
+
+/// Story: the org lacks a field that a shipped mapping fills. The call log entry lands without it, and the receipt names it.
+#[test]
+fn a_field_that_the_org_does_not_have() {
+    let desk = Desk::salesforce();
+    let with = "mapping = \"salesforce/call-log\"\nfields.Nope__c = \"{{outcome}}\"";
+    desk.edit("pipelines/front-desk.toml", "mapping = \"salesforce/call-log\"", with);
+    let ran = desk.sync(&[new_caller("c-1", json!({}))]).exits(1);
+    assert!(ran.stdout.contains("a field was refused; everything else landed"), "{}", ran.stdout);
+    assert_eq!((desk.crm_rows("Contact").len(), desk.logged().len()), (7, 1));
+    let refused = field(&write(&desk.story("json:c-1"), "call"), "Nope__c");
+    assert_eq!(text(&refused, "state"), "refused");
+    assert!(text(&refused, "because").contains("No such column"), "{refused}");
+}

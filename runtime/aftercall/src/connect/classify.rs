@@ -45,6 +45,10 @@ pub(super) fn of_value(decl: &ConnectorDecl, effect: Effect, status: u16, header
         let named = rule.existing_id.as_ref().and_then(|p| pointer::first_text(body, p));
         named.or_else(|| rule.existing_id_after.as_ref().and_then(|words| id_after(&said, words)))
     });
+    let mut fields = at(&decl.error_body.field);
+    if let Some(named) = rule.and_then(|rule| rule.field_after.as_ref()).and_then(|words| id_after(&said, words)).filter(|_| fields.is_empty()) {
+        fields.push(named);
+    }
     let waits = matches!(class, ErrorClass::RateLimited | ErrorClass::Quota | ErrorClass::Transient | ErrorClass::Busy);
     let asked = retry_after(headers).or_else(|| rule.and_then(|r| r.wait_s).map(|s| Duration::from_secs(s.into())));
     Failure::new(Details {
@@ -53,7 +57,7 @@ pub(super) fn of_value(decl: &ConnectorDecl, effect: Effect, status: u16, header
         status: Some(status),
         code: codes.into_iter().next(),
         message: message(status, &said, plain),
-        fields: at(&decl.error_body.field),
+        fields,
         existing_id,
         retry_after: asked.filter(|_| waits),
         correlation: correlation(headers, body),

@@ -468,6 +468,8 @@ pub struct ErrorRuleDecl {
     pub existing_id: Option<String>,
     /// With `duplicate`: words after which the text names the record that is there already.
     pub existing_id_after: Option<String>,
+    /// The words in the message behind which the refused field stands, where the answer names it nowhere else.
+    pub field_after: Option<String>,
     /// How long to wait, in seconds, where the answer does not say.
     pub wait_s: Option<u32>,
 }
