@@ -10,6 +10,7 @@ mod context;
 mod dry_run;
 mod findings;
 mod follow_ups;
+mod hard;
 mod matching;
 mod outages;
 mod refusals;

@@ -12,7 +12,8 @@ use crate::decl::TableKind;
 /// All tables of a project.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
-    tables: HashMap<TableKind, Table>,
+    /// By kind: names are looked up many times in one comparison.
+    tables: [Option<Table>; TableKind::ALL.len()],
 }
 
 /// One table.
@@ -82,7 +83,7 @@ impl Line {
 impl Tables {
     /// Adds an entry.
     pub fn add(&mut self, kind: TableKind, line: Line) {
-        let table = self.tables.entry(kind).or_default();
+        let table = self.tables[kind as usize].get_or_insert_default();
         let number = u32::try_from(table.lines.len()).unwrap_or(u32::MAX);
         for (words, head) in [(&line.heads, true), (&line.words, false)] {
             for word in words {
@@ -95,12 +96,12 @@ impl Tables {
 
     /// Whether there is a table of this kind.
     pub fn has_table(&self, kind: TableKind) -> bool {
-        self.tables.contains_key(&kind)
+        self.tables[kind as usize].is_some()
     }
 
     /// Where a word stands.
     pub fn entries(&self, kind: TableKind, word: &str) -> &[Entry] {
-        self.tables.get(&kind).and_then(|table| table.words.get(word)).map_or(&[], Vec::as_slice)
+        self.tables[kind as usize].as_ref().and_then(|table| table.words.get(word)).map_or(&[], Vec::as_slice)
     }
 
     /// Whether a word stands anywhere in a table.
@@ -116,17 +117,17 @@ impl Tables {
 
     /// A line.
     pub fn line(&self, kind: TableKind, line: u32) -> Option<&Line> {
-        self.tables.get(&kind)?.lines.get(usize::try_from(line).ok()?)
+        self.tables[kind as usize].as_ref()?.lines.get(usize::try_from(line).ok()?)
     }
 
     /// How many words the longest phrase of a table has; 0 without a table.
     pub fn longest(&self, kind: TableKind) -> usize {
-        self.tables.get(&kind).map_or(0, |table| table.longest)
+        self.tables[kind as usize].as_ref().map_or(0, |table| table.longest)
     }
 
     /// How long a phrase of the table is that `words` begin with, in words, and its head; the longest counts.
     pub fn starts<'a>(&'a self, kind: TableKind, words: &[&str]) -> Option<(usize, &'a str)> {
-        let table = self.tables.get(&kind)?;
+        let table = self.tables[kind as usize].as_ref()?;
         (1..=table.longest.min(words.len())).rev().find_map(|length| {
             let entry =
                 if length == 1 { table.words.get(words[0]) } else { table.words.get(words[..length].join(" ").as_str()) }?.first()?;

@@ -46,7 +46,9 @@ pub(super) fn of_value(decl: &ConnectorDecl, effect: Effect, status: u16, header
         named.or_else(|| rule.existing_id_after.as_ref().and_then(|words| id_after(&said, words)))
     });
     let mut fields = at(&decl.error_body.field);
-    if let Some(named) = rule.and_then(|rule| rule.field_after.as_ref()).and_then(|words| id_after(&said, words)).filter(|_| fields.is_empty()) {
+    if let Some(named) =
+        rule.and_then(|rule| rule.field_after.as_ref()).and_then(|words| id_after(&said, words)).filter(|_| fields.is_empty())
+    {
         fields.push(named);
     }
     let waits = matches!(class, ErrorClass::RateLimited | ErrorClass::Quota | ErrorClass::Transient | ErrorClass::Busy);

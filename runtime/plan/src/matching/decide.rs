@@ -60,7 +60,10 @@ pub fn is_settled(project: &Project, pipeline: &Pipeline, call: &CallOutcome, co
         return true;
     }
     let considered: Vec<&Compared> = all.iter().filter(|one| one.considered()).collect();
-    verdict(pipeline, &identity, &sought, context, &all, &considered).0 == Verdict::Matched
+    let matched = verdict(pipeline, &identity, &sought, context, &all, &considered).0 == Verdict::Matched;
+    // What the lane knows was made for this very caller, with or without a name.
+    let nameless = considered.first().is_some_and(|best| best.lane == 0.0 && best.sum.is_nameless(&sought));
+    matched && !nameless
 }
 
 /// Everybody in hand against the caller, best first; ties by id.

@@ -207,10 +207,17 @@ key = [{ id = "number" }, { id = "email" }, { id = "email_near", when = "undecid
         let able = with(&[("mappings/crm/connector.toml", "object = \"contact\"", by), ("mappings/match/person.toml", "[decide]", keys)]);
         let mut call = call();
         call.caller.company = Some("Hartwell Dental".to_owned());
-        let keys = |found: &[_]| rounds(&able, &call, found).into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+        let keys_of = |call, found: &[_]| rounds(&able, call, found).into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+        let keys = |found: &[_]| keys_of(&call, found);
         assert_eq!(keys(&[]), [KeyId::Number, KeyId::EmailNear, KeyId::Name, KeyId::Account]);
         // Who is found beyond doubt costs one request.
         assert_eq!(keys(&[person("p1", json!({"FirstName": "Ann", "LastName": "Lee", "Email": "ann@example.com"}))]), [KeyId::Number]);
+        // A placeholder that has the number and no name says nothing about who has the name; one who has the address is found.
+        let placeholder = |email| person("p1", json!({"LastName": "Caller +13125550142", "Phone": "+13125550142", "Email": email}));
+        let mut by_number = call.clone();
+        by_number.caller.email = None;
+        assert_eq!(keys_of(&by_number, &[placeholder("")]), [KeyId::Number, KeyId::Name, KeyId::Account]);
+        assert_eq!(keys_of(&call, &[placeholder("ann@example.com")]), [KeyId::Number]);
         let all = rounds(&able, &call, &[]);
         let name = all[2].1.name.as_ref().expect("a name");
         assert_eq!((name.last.len(), name.last[0].as_str(), name.initials[0].as_str()), (3, "lee", "a"));

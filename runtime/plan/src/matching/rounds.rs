@@ -142,7 +142,7 @@ fn worth(rules: &MatchRules, sought: &Sought, when: KeyWhen, sums: &[Sum]) -> bo
         KeyWhen::Undecided => {
             let order = ranked(sums, |at| u64::try_from(at).unwrap_or(0));
             match judge(rules, sought, sums, &order, false) {
-                Judgement::Accept(_) => false,
+                Judgement::Accept(best) => sums[best].is_nameless(sought),
                 // Several who share a number and fit alike: no further search tells them apart, unless a name or address that was
                 // given fits none of them.
                 Judgement::Review(Some(best)) => {

@@ -56,6 +56,14 @@ impl Sum {
         [CompareOn::Phone, CompareOn::Number, CompareOn::Callback, CompareOn::Email].into_iter().any(|on| self.agrees(on))
     }
 
+    /// Whether a number is all that speaks for a record without a name, while the caller gave one: a placeholder that an earlier call or
+    /// another tool left may hide the record that has the name.
+    pub fn is_nameless(&self, sought: &Sought) -> bool {
+        let compared =
+            [CompareOn::FirstName, CompareOn::LastName].into_iter().any(|on| self.on(on).is_some_and(|hit| hit.is != Is::Missing));
+        sought.name.is_some() && !compared && !self.agrees(CompareOn::Email)
+    }
+
     /// Whether anything at all speaks for the record.
     pub fn considered(&self) -> bool {
         self.hits.iter().any(|hit| hit.bits > 0.0)
@@ -253,8 +261,9 @@ fn email(comparison: &Comparison, tables: &Tables, sought: &Sought, person: &Per
             } else {
                 // A host that was misheard counts where all before it is right, or almost.
                 let long = host.len().min(own_host.len()) >= 8 && local.len() >= 4;
-                match (edits(own_host, host, 2).filter(|_| long), local_edits(own_local, local)) {
-                    (Some(hosts), Some(locals)) if hosts + usize::from(locals) <= 3 => u8::try_from(hosts).unwrap_or(3) + locals,
+                let both = edits(own_host, host, 2).filter(|_| long).and_then(|hosts| Some((hosts, local_edits(own_local, local)?)));
+                match both {
+                    Some((hosts, locals)) if hosts + usize::from(locals) <= 3 => u8::try_from(hosts).unwrap_or(3) + locals,
                     _ => u8::MAX,
                 }
             };
