@@ -47,6 +47,16 @@ fn line(name: &str, figure: &str) {
     println!("{name:<48} {figure}");
 }
 
+/// A name that sounds like nobody else's.
+fn name(person: usize) -> String {
+    const FIRST: [&str; 8] = ["Ada", "Bruno", "Cleo", "Dimitri", "Esther", "Felix", "Greta", "Hugo"];
+    const PARTS: [&str; 16] =
+        ["ba", "ker", "li", "mont", "dro", "fis", "gal", "hun", "jor", "nev", "pol", "rux", "sten", "tav", "wick", "zem"];
+    let part = |place: u32| PARTS[person.wrapping_mul(2_654_435_761) >> (4 * place) & 15];
+    let last: String = (0..5).map(part).collect();
+    format!("{} {}{}", FIRST[person % 8], last[..1].to_uppercase(), &last[1..])
+}
+
 /// A call in our own form: every second from a caller whom the CRM knows, every third with something to follow up.
 fn call(n: usize) -> Value {
     let known = n.is_multiple_of(2);
@@ -54,7 +64,7 @@ fn call(n: usize) -> Value {
     let mut call = json!({
         "id": format!("bench-{n:07}"), "direction": "inbound", "started_at": "2026-11-20T17:02:11Z", "ended_at": "2026-11-20T17:06:24Z", "duration_s": 253,
         "line": "+15125550100", "outcome": "message", "summary": "Asked about opening hours and whether the invoice of last month had been paid.",
-        "caller": { "phone": phone(person), "name": format!("Ada Caller{person}"), "email": format!("caller{person}@example.com") },
+        "caller": { "phone": phone(person), "name": name(person), "email": format!("{}@gmail.com", name(person).to_lowercase().replace(' ', ".")) },
         "captured": { "language": "en", "reason": "invoice" },
         "recording": { "url": format!("https://recordings.example.com/{n}.wav") },
     });

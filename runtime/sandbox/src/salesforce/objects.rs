@@ -174,7 +174,7 @@ fn contact() -> Object {
     let mut fields = vec![
         Field::reference("MasterRecordId", "Master Record ID", &["Contact"]).read_only(),
         Field::reference("AccountId", "Account ID", &["Account"]),
-        text("LastName", "Last Name", 80).required(),
+        text("LastName", "Last Name", 80).required().indexed(),
         text("FirstName", "First Name", 40),
         Field::picklist("Salutation", "Salutation", SALUTATIONS),
         text("Name", "Full Name", 121).read_only().system(),

@@ -311,9 +311,11 @@ impl Store {
 impl Table {
     fn learn_digits(&mut self, phones: &[usize], at: u32, row: &Row) {
         for text in phones.iter().filter_map(|field| row.text(*field)) {
-            let list = self.digits.entry(last_digits(text).into()).or_default();
-            if list.last() != Some(&at) {
-                list.push(at);
+            for key in std::iter::once(last_digits(text)).chain(is_odd(text).then(|| ODD.to_owned())) {
+                let list = self.digits.entry(key.into()).or_default();
+                if list.last() != Some(&at) {
+                    list.push(at);
+                }
             }
         }
     }
@@ -321,6 +323,9 @@ impl Table {
     fn forget_digits(&mut self, phones: &[usize], at: u32, row: &Row) {
         for text in phones.iter().filter_map(|field| row.text(*field)) {
             take(&mut self.digits, last_digits(text).as_str(), at);
+            if is_odd(text) {
+                take(&mut self.digits, ODD, at);
+            }
         }
     }
 }
@@ -339,6 +344,14 @@ where
             index.remove(key);
         }
     }
+}
+
+/// Under this stand numbers whose last ten digits may not be all of them: two in one field, or an extension.
+pub(crate) const ODD: &str = "odd";
+
+fn is_odd(text: &str) -> bool {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    digits.len() > 10 && !(digits.len() == 11 && digits.starts_with('1'))
 }
 
 /// The digits of a phone number, at most the last ten.

@@ -13,7 +13,7 @@ use crate::salesforce::{
     id::Id,
     org::Org,
     schema::Kind,
-    store::{Key, Row},
+    store::{self, Key, Row},
 };
 
 /// Records that a filter can only be true for.
@@ -137,6 +137,13 @@ impl Org {
                 }
                 Some(Places::Many(union))
             }
+            Filter::Test(path, Test::Null(true)) if path.kind == Kind::Id && path.steps.is_empty() => Some(Places::Many(Vec::new())),
+            Filter::Test(path, Test::Like(pattern)) if path.kind == Kind::Phone && path.steps.is_empty() => {
+                let digits = digits(pattern)?;
+                let mut union = self.store.by_digits(table, &digits).to_vec();
+                union.extend_from_slice(self.store.by_digits(table, store::ODD));
+                Some(Places::Many(union))
+            }
             Filter::Test(..) | Filter::Not(_) => None,
         }
     }
@@ -160,6 +167,19 @@ impl Org {
             Filter::Test(path, test) => holds(test, self.value(table, row, path).as_deref()),
         }
     }
+}
+
+/// The ten digits of a pattern that asks for them in their order and for nothing else. Without a leading 1, which a country code may be.
+fn digits(pattern: &[Wild]) -> Option<String> {
+    let mut digits = String::new();
+    for wild in pattern {
+        match wild {
+            Wild::Any => {}
+            Wild::Char(digit) if digit.is_ascii_digit() => digits.push(*digit),
+            _ => return None,
+        }
+    }
+    (digits.len() == 10 && !digits.starts_with('1')).then_some(digits)
 }
 
 /// Unlike SQL, `!=` and `NOT IN` hold for null.
