@@ -50,15 +50,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             }
         }
     }
-    let since = match &args.last {
-        None => None,
-        Some(text) => match duration(text) {
-            Some(while_) => Some(Timestamp::now().checked_sub(while_)?),
-            None => {
-                say(&format!("`{text}` is no duration; write `30m`, `2h` or `7d`\n"));
-                return Ok(2);
-            }
-        },
+    let since = match since(args.last.as_deref())? {
+        Ok(since) => since,
+        Err(code) => return Ok(code),
     };
     let journal = open(&args.project)?;
     talk::runtime()?.block_on(async {
@@ -109,6 +103,18 @@ fn minutes(age: SignedDuration) -> String {
         m if m < 120 => format!("{m} minutes"),
         m if m < 2880 => format!("{} hours", m / 60),
         m => format!("{} days", m / 1440),
+    }
+}
+
+/// When "the last while" began. `Err` is the exit code of what was said about a while that is none.
+pub(super) fn since(last: Option<&str>) -> anyhow::Result<Result<Option<Timestamp>, u8>> {
+    let Some(text) = last else { return Ok(Ok(None)) };
+    match duration(text) {
+        Some(while_) => Ok(Ok(Some(Timestamp::now().checked_sub(while_)?))),
+        None => {
+            say(&format!("`{text}` is no duration; write `30m`, `2h` or `7d`\n"));
+            Ok(Err(2))
+        }
     }
 }
 

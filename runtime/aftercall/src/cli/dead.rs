@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use aftercall_config::decl::ErrorClass;
 use aftercall_config::resolve::duration;
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::intervene::{Word, again, intervene};
@@ -123,13 +122,9 @@ async fn chosen(args: &Args, class: Option<ErrorClass>) -> anyhow::Result<Result
     let open = [CallStatus::Dead, CallStatus::Partial, CallStatus::Held];
     let mut ids = args.calls.clone();
     if ids.is_empty() {
-        let since = match args.last.as_deref().map(|text| (text, duration(text))) {
-            None => None,
-            Some((_, Some(while_))) => Some(Timestamp::now().checked_sub(while_)?),
-            Some((text, None)) => {
-                say(&format!("`{text}` is no duration; write `30m`, `2h` or `7d`\n"));
-                return Ok(Err(2));
-            }
+        let since = match super::calls::since(args.last.as_deref())? {
+            Ok(since) => since,
+            Err(code) => return Ok(Err(code)),
         };
         let (pipeline, source) = (args.pipeline.clone(), args.source.clone());
         let filter = CallFilter { status: open.to_vec(), pipeline, source, since, limit: MOST, ..CallFilter::default() };

@@ -3,9 +3,7 @@
 mod answer;
 
 use aftercall_config::project::{Pipeline, Project};
-use aftercall_config::resolve::duration;
 use aftercall_plan::decision::MatchDecision;
-use jiff::Timestamp;
 
 use super::talk::{self, data, talk as say};
 use super::{Format, ProjectDir};
@@ -64,13 +62,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
 }
 
 fn list(args: &Args) -> anyhow::Result<u8> {
-    let since = match args.last.as_deref().map(|text| (text, duration(text))) {
-        None => None,
-        Some((_, Some(while_))) => Some(Timestamp::now().checked_sub(while_)?),
-        Some((text, None)) => {
-            say(&format!("`{text}` is no duration; write `30m`, `2h` or `7d`\n"));
-            return Ok(2);
-        }
+    let since = match super::calls::since(args.last.as_deref())? {
+        Ok(since) => since,
+        Err(code) => return Ok(code),
     };
     let journal = super::calls::open(&args.project)?;
     let (source, pipeline) = (args.source.clone(), args.pipeline.clone());

@@ -4,6 +4,8 @@
 
 #![expect(clippy::print_stdout, reason = "figures go to stdout")]
 
+mod peak;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
@@ -207,21 +209,7 @@ fn run_sync(dir: &Path, file: &Path) -> Result<(Value, f64, u64)> {
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()?;
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0_u64;
-    let ended = loop {
-        if let Ok(text) = std::fs::read_to_string(&status) {
-            let kib = text
-                .lines()
-                .find_map(|l| l.strip_prefix("VmHWM:"))
-                .and_then(|l| l.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
-            peak = peak.max(kib.unwrap_or(0));
-        }
-        match child.try_wait()? {
-            Some(status) => break status,
-            None => std::thread::sleep(Duration::from_millis(20)),
-        }
-    };
+    let (ended, peak) = peak::wait(&mut child)?;
     let seconds = began.elapsed().as_secs_f64();
     let mut text = String::new();
     std::io::Read::read_to_string(&mut child.stdout.take().ok_or("no stdout")?, &mut text)?;

@@ -5,6 +5,8 @@
 
 #![expect(clippy::print_stdout, reason = "figures go to stdout")]
 
+mod peak;
+
 use std::hint::black_box;
 use std::io::Write as _;
 use std::path::Path;
@@ -374,19 +376,7 @@ fn backtest(contacts: usize, calls: usize) -> Result<()> {
         .stdout(std::fs::File::create(dir.path().join("report.json"))?)
         .stderr(Stdio::inherit())
         .spawn()?;
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0_u64;
-    let ended = loop {
-        if let Ok(text) = std::fs::read_to_string(&status) {
-            let kib =
-                text.lines().find_map(|l| l.strip_prefix("VmHWM:")).and_then(|l| l.trim().trim_end_matches(" kB").trim().parse().ok());
-            peak = peak.max(kib.unwrap_or(0));
-        }
-        match child.try_wait()? {
-            Some(status) => break status,
-            None => std::thread::sleep(Duration::from_millis(5)),
-        }
-    };
+    let (ended, peak) = peak::wait(&mut child)?;
     let seconds = began.elapsed().as_secs_f64();
     if !ended.success() {
         return Err(format!("the backtest ended with {ended}").into());
