@@ -315,3 +315,48 @@ fn bad_weather() {
     std::thread::sleep(Duration::from_millis(400));
     assert_eq!((desk.crm_rows("Contact").len(), desk.logged().len(), desk.to_dos().len()), (6 + 15, 60, 60));
 }
+
+/// To-dos are known again by a field that can be searched and takes the same value twice: nothing but a look tells whether one is there.
+fn with_to_dos_that_are_looked_for() -> Desk {
+    let desk = Desk::salesforce().impatient();
+    let ours = std::fs::read_to_string(crate::support::repository().join("mappings/salesforce/connector.toml")).expect("the connector");
+    let (before, after) = ours.split_once("[object.task]").expect("tasks");
+    let exact = "identity = { kind = \"unique_key\", field = \"Call_Key__c\" }";
+    assert!(after.contains(exact));
+    let marked = after.replacen(exact, "identity = { kind = \"marker\", field = \"CallDisposition\" }", 1);
+    let settle = before.replacen("settle_s = 120", "settle_s = 2", 1);
+    desk.write("mappings/salesforce/connector.toml", &format!("{settle}[object.task]{marked}"));
+    let plan = desk.plan(&[stranger("c-1")]);
+    assert!(plan.to_string().contains("reconciled"), "the promise is shown before it runs: {plan}");
+    desk
+}
+
+/// Story: a write that only a look can tell. Landed, lost, or late: it is there once.
+#[test]
+fn what_can_be_looked_for_is_looked_for() {
+    let late = || FaultSpec::next(FaultKind::ApplyLate, 1).delayed_ms(1_200);
+    for fault in [FaultSpec::next(FaultKind::CommitThenDrop, 1), FaultSpec::next(FaultKind::Timeout, 1).delayed_ms(100), late()] {
+        let desk = with_to_dos_that_are_looked_for();
+        desk.crm.fault(fault.clone().on_path("composite"));
+        desk.sync(&[stranger("c-1")]).exits(0);
+        landed_once(&desk, 7);
+        assert_eq!(desk.status("json:c-1"), "landed", "{fault:?}");
+        let shown = desk.run(&["show", "json:c-1"]).exits(0).stdout;
+        assert_eq!(shown.contains("not_there"), fault.kind == FaultKind::Timeout, "{fault:?}:\n{shown}");
+    }
+}
+
+/// Story: the same when the process dies before the answer.
+#[test]
+fn what_can_be_looked_for_after_a_kill_is_looked_for() {
+    let desk = with_to_dos_that_are_looked_for();
+    desk.crm.fault(FaultSpec::next(FaultKind::ApplyLate, 1).on_path("composite").delayed_ms(1_000));
+    let service = desk.serve();
+    service.take(&stranger("c-1"));
+    desk.asked("composite", 1);
+    service.kill();
+    let service = desk.serve();
+    assert_eq!(desk.settled(1)["json:c-1"], "landed");
+    landed_once(&desk, 7);
+    drop(service);
+}

@@ -3,16 +3,26 @@
 //!
 //! Not for deciding what to send: that is `perform`.
 
+use std::time::Duration;
+
 use aftercall_config::functions::text;
 use aftercall_plan::model::{Op, Plan, Write};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::perform::{Hand, event, spread};
 use super::progress::{Progress, Standing};
 use super::retry::{next_attempt, policy};
+use super::wording::findable;
 use crate::connect::{Check, Failure, Probe};
 use crate::journal::{Record, Trouble, WriteChange, WriteState};
+
+/// Seconds after which a lost write can no longer take effect, where the manifest does not say.
+const SETTLE_S: u32 = 60;
+/// Looks in vain, after that time, that say it is not there.
+const LOOKS: u32 = 2;
+/// The longest wait between two looks.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 impl Hand<'_> {
     /// Creates whose answer was lost are looked for by their marker before they are sent again. What is found has landed; what cannot be
@@ -34,11 +44,16 @@ impl Hand<'_> {
                     if self.withdrawn(write, progress, &id, records).await {
                         continue;
                     }
+                    self.worker.forget_doubt(self.claim.call.seq, &write.id);
                     progress.state = WriteState::Applied;
                     progress.record_id = Some(id.clone());
                     self.landed(write, progress, &id, None, true, records);
                 }
-                Ok(None) => {}
+                Ok(None) if !findable(write) => {}
+                Ok(None) => {
+                    let settle = Duration::from_secs(rule.connection.connector.decl.settle_s.unwrap_or(SETTLE_S).into());
+                    self.absent(write, progress, settle, now, records);
+                }
                 Err(failure) => {
                     // It cannot be looked for now, so it is not sent now either.
                     let policy = policy(&self.pipeline.retry, failure.class);
@@ -47,6 +62,7 @@ impl Hand<'_> {
                     progress.next_at =
                         next_attempt(&policy, attempt, since, now, failure.retry_after, spread(&self.claim.call.id, progress.attempt));
                     let change = WriteChange {
+                        trouble: self.trouble(&write.id),
                         since: Some(since),
                         next_at: progress.next_at,
                         ..WriteChange::to(write.id.clone(), WriteState::Unknown)
@@ -55,6 +71,38 @@ impl Hand<'_> {
                 }
             }
         }
+    }
+
+    /// It is not there. It may still come, until `settle` is over; then two looks in a row must say so before it is sent again, as our
+    /// second of the same marker.
+    fn absent(&self, write: &Write, progress: &mut Progress, settle: Duration, now: Timestamp, records: &mut Vec<Record>) {
+        let call = self.claim.call.seq;
+        let left = settle.saturating_sub(self.worker.doubt(call, &write.id).since.elapsed());
+        let looks = if left.is_zero() { self.worker.not_there(call, &write.id) } else { 0 };
+        if looks >= LOOKS {
+            self.worker.forget_doubt(call, &write.id);
+            (progress.state, progress.next_at) = (WriteState::Planned, None);
+            let change = WriteChange {
+                trouble: self.trouble(&write.id),
+                since: progress.since,
+                ..WriteChange::to(write.id.clone(), WriteState::Planned)
+            };
+            records.push(Record::Write(change));
+            records.push(event("not_there", Some(&write.id), &json!({"looks": looks})));
+            return;
+        }
+        let wait = (settle / 4).clamp(Duration::from_millis(50), LOOK_EVERY);
+        let at = now + SignedDuration::try_from(if left.is_zero() { wait } else { wait.min(left) }).unwrap_or(SignedDuration::from_secs(5));
+        progress.next_at = Some(at);
+        let trouble = self.trouble(&write.id);
+        let change =
+            WriteChange { trouble, since: progress.since, next_at: Some(at), ..WriteChange::to(write.id.clone(), WriteState::Unknown) };
+        records.push(Record::Write(change));
+    }
+
+    /// What went wrong with a write last: it stands until something else does.
+    fn trouble(&self, write: &str) -> Option<Trouble> {
+        self.claim.writes.iter().find(|row| row.write == write)?.trouble.clone()
     }
 
     /// Fields that were refused and stand there all the same: an attempt whose answer was lost had written them, and the

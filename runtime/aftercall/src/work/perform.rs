@@ -22,7 +22,7 @@ use super::memory::hashed;
 use super::progress::{Progress, Standing, Verdict, depends_on, due, missing, receipt, sends, under_way, verdict};
 use super::retry::{counts, next_attempt, policy};
 use super::step::{Attempt, Step, step};
-use super::wording::{first_state, new_write, outgoing, repeatable};
+use super::wording::{findable, first_state, new_write, outgoing, repeatable};
 use super::worker::Worker;
 use crate::connect::{Failure, Outgoing, Sent};
 use crate::journal::{
@@ -166,8 +166,8 @@ impl Hand<'_> {
         let row = self.claim.plan.as_ref().filter(|p| p.revision == self.claim.call.revision)?;
         let plan: Plan = row.plan.read().ok()?;
         let mut standing: Standing = self.claim.writes.iter().map(|w| (w.write.clone(), Progress::of(w))).collect();
-        // What was under way when a worker died is sent again, where the system can tell it from a second one.
-        for write in plan.writes.iter().filter(|w| repeatable(w)) {
+        // What was under way when a worker died is sent again, where the system can tell it from a second one, or looked for.
+        for write in plan.writes.iter().filter(|w| repeatable(w) || findable(w)) {
             if let Some(progress) = standing.get_mut(&write.id).filter(|p| p.state == WriteState::Unknown && p.next_at.is_none()) {
                 progress.next_at = Some(now);
             }
@@ -265,7 +265,12 @@ impl Hand<'_> {
                     standing.insert(write.id.clone(), progress);
                 }
                 WriteOutcome::Kept => {}
-                WriteOutcome::InDoubt => doubtful.push(write.id.clone()),
+                WriteOutcome::InDoubt => {
+                    if let Some(progress) = standing.get_mut(&write.id).filter(|_| findable(write)) {
+                        progress.next_at = progress.next_at.or(Some(now));
+                    }
+                    doubtful.push(write.id.clone());
+                }
                 WriteOutcome::SlotTaken { by } => {
                     let held = Some(format!("call `{by}` has booked this time"));
                     standing.insert(write.id.clone(), Progress { held, ..Progress::fresh(WriteState::Held) });
@@ -532,6 +537,12 @@ impl Hand<'_> {
         let (state, next_at) = match step(&attempt, failure) {
             Step::Wait { at } => (WriteState::Waiting, Some(at)),
             Step::Repeat { at } => (WriteState::Unknown, Some(at)),
+            Step::Look { at } => {
+                // The wait begins with this attempt, whatever was known of the one before.
+                self.worker.forget_doubt(self.claim.call.seq, &write.id);
+                self.worker.doubt(self.claim.call.seq, &write.id);
+                (WriteState::Unknown, Some(at))
+            }
             Step::Drop { fields } => {
                 for field in fields {
                     progress.refused.insert(field, sentence(&failure.message));

@@ -3,10 +3,11 @@
 //! Not for doing it: `perform` commits the decision and acts.
 
 use aftercall_config::decl::{ErrorClass, RetryAction};
-use aftercall_plan::model::{Guarantee, Op, Write};
+use aftercall_plan::model::Write;
 use jiff::Timestamp;
 
 use super::retry::{RetryPolicy, counts, next_attempt};
+use super::wording::{findable, repeatable};
 use crate::connect::Failure;
 
 /// What to do about a failed attempt.
@@ -31,6 +32,11 @@ pub enum Step {
     Replan {
         /// The record that the system names.
         found: Option<String>,
+    },
+    /// Perhaps it was written, and nothing but a look can tell: look then, and send again only when it is not there and cannot come any more.
+    Look {
+        /// When to look first.
+        at: Timestamp,
     },
     /// Perhaps it was written, and nothing can tell: a person must look.
     Ask,
@@ -73,12 +79,11 @@ pub fn step(attempt: &Attempt<'_>, failure: &Failure) -> Step {
         return Step::Dead;
     }
     if !failure.certain {
-        // An update by id says the same thing twice; a create is told apart by its key, or not at all.
-        let safe = matches!(attempt.write.op, Op::Update { .. }) || attempt.write.guarantee == Guarantee::Exact;
-        return match (safe, next) {
-            (true, Some(at)) => Step::Repeat { at },
-            (true, None) => Step::Dead,
-            (false, _) => Step::Ask,
+        return match next {
+            Some(at) if repeatable(attempt.write) => Step::Repeat { at },
+            None if repeatable(attempt.write) => Step::Dead,
+            Some(at) if findable(attempt.write) => Step::Look { at },
+            _ => Step::Ask,
         };
     }
     match failure.class {

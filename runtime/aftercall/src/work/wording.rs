@@ -11,6 +11,11 @@ pub(super) fn repeatable(write: &Write) -> bool {
     matches!(write.op, Op::Update { .. }) || write.guarantee == Guarantee::Exact
 }
 
+/// Whether the record that a create has made can be looked for by its marker.
+pub(super) fn findable(write: &Write) -> bool {
+    matches!(write.op, Op::Create { .. }) && write.guarantee == Guarantee::Reconciled
+}
+
 /// The state of a write that was never sent.
 pub(super) fn first_state(write: &Write) -> WriteState {
     match write.op {

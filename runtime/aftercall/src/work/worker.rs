@@ -1,12 +1,13 @@
 //! The worker: takes lanes from the journal and works their calls, many lanes at once, one call of a lane at a time.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::callers::Callers;
@@ -29,6 +30,15 @@ const JOURNAL_PAUSE: Duration = Duration::from_millis(500);
 /// What time it is. A seam: tests hand in their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
+/// A write that may be on its way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doubt {
+    /// Since when this process knows.
+    pub(super) since: Instant,
+    /// How often it was looked for in vain after it could not come any more.
+    pub(super) absent: u32,
+}
+
 /// Works calls.
 pub struct Worker {
     pub(super) journal: Arc<dyn Journal>,
@@ -38,7 +48,8 @@ pub struct Worker {
     pub(super) callers: Callers,
     clock: Clock,
     owner: String,
-    read_failures: Mutex<HashMap<CallSeq, (u32, Timestamp)>>,
+    read_failures: Mutex<BTreeMap<CallSeq, (u32, Timestamp)>>,
+    doubts: Mutex<BTreeMap<(CallSeq, String), Doubt>>,
     done: AtomicU64,
     finished: Notify,
 }
@@ -57,6 +68,7 @@ impl Worker {
             clock,
             owner,
             read_failures: Mutex::default(),
+            doubts: Mutex::default(),
             done: AtomicU64::new(0),
             finished: Notify::new(),
         }
@@ -91,6 +103,27 @@ impl Worker {
 
     pub(super) fn forget_read_failures(&self, call: CallSeq) {
         self.read_failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&call);
+    }
+
+    /// What is known of a write that may be on its way: begins with the first question about it.
+    ///
+    /// In memory, by the steady clock: a restart, a take-over and a wall clock that jumps make the waiting longer, never shorter.
+    pub(super) fn doubt(&self, call: CallSeq, write: &str) -> Doubt {
+        let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+        *doubts.entry((call, write.to_owned())).or_insert_with(|| Doubt { since: Instant::now(), absent: 0 })
+    }
+
+    /// It was looked for after its time, in vain. Gives how often by now.
+    pub(super) fn not_there(&self, call: CallSeq, write: &str) -> u32 {
+        let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(doubt) = doubts.get_mut(&(call, write.to_owned())) else { return 0 };
+        doubt.absent += 1;
+        doubt.absent
+    }
+
+    /// It is decided, or sent again: a new doubt begins from nothing.
+    pub(super) fn forget_doubt(&self, call: CallSeq, write: &str) {
+        self.doubts.lock().unwrap_or_else(PoisonError::into_inner).remove(&(call, write.to_owned()));
     }
 
     /// Works until told to stop, then finishes what is in hand.
