@@ -3,6 +3,7 @@
 //! Not for what one room does by itself: that is tested in the room.
 
 mod appointments;
+mod away;
 mod batch;
 mod callers;
 mod command_line;

@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use crate::condition::Condition;
 use crate::decl::{
-    ConnectorDecl, EventKind, GrantDecl, LimitsDecl, ObjectDecl, OnAmbiguous, OnNoIdentity, ParseDecl, PolicyDecl, RetryDecl, SignatureDecl,
+    BreakerDecl, ConnectorDecl, EventKind, GrantDecl, IdentityKind, LimitsDecl, ObjectDecl, OnAmbiguous, OnNoIdentity, ParseDecl,
+    PolicyDecl, RetryDecl, SignatureDecl,
 };
 use crate::rules::MatchRules;
 use crate::template::Template;
@@ -140,6 +141,8 @@ pub struct Connection {
     pub index: bool,
     /// The pace: the connector's, or the connection's where it gives one.
     pub limits: LimitsDecl,
+    /// When it is left alone.
+    pub breaker: BreakerDecl,
 }
 
 /// A system as understood: the declaration with its templates compiled.
@@ -157,6 +160,8 @@ pub struct Connector {
     pub related: IndexMap<String, Request>,
     /// The look-up of colleagues.
     pub users: Option<Request>,
+    /// Whether the system is there.
+    pub probe: Option<Request>,
     /// Objects with their requests, by the name that mappings use.
     pub objects: IndexMap<String, Object>,
     /// The outer request of a pack, and the item inside.
@@ -361,6 +366,10 @@ pub struct WriteRule {
     pub fields: Vec<FieldRule>,
     /// Links by name, each with the id of the write whose record it points to; absent for the matched contact.
     pub links: Vec<LinkRule>,
+    /// How it is tried again, over the pipeline's own words.
+    pub retry: BTreeMap<String, RetryDecl>,
+    /// Sent again where nothing can tell a second one from the first.
+    pub at_least_once: bool,
     /// The line of the write in the pipeline.
     pub origin: Origin,
     /// The mapping's file.
@@ -466,6 +475,7 @@ impl Project {
                     grant: now.grant.clone(),
                     credentials: now.credentials.clone(),
                     limits: now.limits.clone(),
+                    breaker: now.breaker.clone(),
                     ..Connection::clone(connection)
                 }),
                 None => connection.clone(),
@@ -483,11 +493,54 @@ impl Project {
                 }
                 if let Some(now) = live.pipeline(&own.name) {
                     own.retry = now.retry.clone();
+                    for write in &mut own.writes {
+                        if let Some(now) = now.writes.iter().find(|rule| rule.id == write.id) {
+                            write.retry.clone_from(&now.retry);
+                        }
+                    }
                     own.context = now.context.clone();
                 }
                 Arc::new(own)
             })
             .collect();
         self
+    }
+}
+
+/// How well a repetition is told apart from the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guarantee {
+    /// The system enforces our key, or repeating changes nothing.
+    Exact,
+    /// We can look whether it is there.
+    Reconciled,
+    /// Neither: an unknown outcome waits for a person.
+    Ask,
+    /// Neither, and the pipeline would rather have it twice than wait.
+    AtLeastOnce,
+}
+
+impl Guarantee {
+    /// The word in plans.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Reconciled => "reconciled",
+            Self::Ask => "ask",
+            Self::AtLeastOnce => "at_least_once",
+        }
+    }
+}
+
+impl Object {
+    /// How well a second creation is told apart from the first. `at_least_once` is what the pipeline would rather have than wait for a person.
+    pub fn guarantee(&self, at_least_once: bool) -> Guarantee {
+        match self.decl.identity.as_ref().map(|identity| identity.kind) {
+            Some(IdentityKind::UniqueKey | IdentityKind::ClientId) => Guarantee::Exact,
+            Some(IdentityKind::Marker) if self.look.is_some() => Guarantee::Reconciled,
+            _ if at_least_once => Guarantee::AtLeastOnce,
+            _ => Guarantee::Ask,
+        }
     }
 }

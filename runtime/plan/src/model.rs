@@ -1,6 +1,7 @@
 //! The plan: the ordered writes of one call under one version of the config. Data, not behaviour.
 
 use aftercall_config::decl::PolicyDecl;
+pub use aftercall_config::project::Guarantee;
 use aftercall_config::project::{ConfigVersion, Origin};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -163,29 +164,6 @@ pub enum LinkTo {
     Id(String),
     /// The record that another write of this plan makes.
     Write(String),
-}
-
-/// How well a repetition is told apart from the first time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Guarantee {
-    /// The system enforces our key, or repeating changes nothing.
-    Exact,
-    /// We can look whether it is there.
-    Reconciled,
-    /// Neither: an unknown outcome waits for a person.
-    Ask,
-}
-
-impl Guarantee {
-    /// The word in plans.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Exact => "exact",
-            Self::Reconciled => "reconciled",
-            Self::Ask => "ask",
-        }
-    }
 }
 
 /// A time that is taken once.

@@ -88,7 +88,7 @@ impl Sandbox {
         self.shared.fault(spec);
     }
 
-    /// Removes all faults that still wait.
+    /// Removes all faults that still wait, and gives back access that was revoked.
     pub fn clear_faults(&self) {
         self.shared.clear_faults();
     }
@@ -151,7 +151,9 @@ impl Shared {
     }
 
     pub(crate) fn clear_faults(&self) {
-        self.lock().faults.clear();
+        let mut state = self.lock();
+        state.faults.clear();
+        state.vendor.restore_tokens();
     }
 
     pub(crate) fn reset(&self) {
@@ -356,6 +358,7 @@ mod tests {
             self.expired = true;
         }
         fn revoke_tokens(&mut self) {}
+        fn restore_tokens(&mut self) {}
     }
 
     async fn start() -> Sandbox {

@@ -68,4 +68,6 @@ pub trait Vendor: Send {
     fn expire_tokens(&mut self);
     /// Makes refresh tokens (and access tokens) invalid until `reset`.
     fn revoke_tokens(&mut self);
+    /// Gives back what was revoked: the credentials that the stand-in begins with are good again.
+    fn restore_tokens(&mut self);
 }

@@ -92,6 +92,10 @@ impl Desk {
     /// Tries again at once where the examples wait for seconds: a story need not.
     pub(crate) fn impatient(self) -> Self {
         let soon = "initial = \"50ms\"\nmax_interval = \"200ms\"\n";
+        for connection in ["crm", "calendar"] {
+            let breaker = "open_for = \"200ms\"\nopen_max = \"400ms\"\nrevoked_for = \"200ms\"\n";
+            self.add("aftercall.toml", &format!("\n[connection.{connection}.breaker]\n{breaker}"));
+        }
         self.add("pipelines/front-desk.toml", &format!("\n[retry.default]\n{soon}[retry.auth_revoked]\n{soon}[retry.busy]\n{soon}"));
         self
     }

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use aftercall_config::finding::{self, Severity};
+use aftercall_config::project::Guarantee;
 use serde_json::{Value, json};
 
 use super::talk::{self, data, talk as say};
@@ -59,9 +60,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
                     s(sources),
                     project.version
                 ));
-                guarantees(project);
             }
             _ => say(&format!("{}; `aftercall explain CODE` says more\n", talk::count(findings))),
+        }
+        if let Some(project) = &loaded.project {
+            guarantees(project);
         }
     }
     Ok(u8::from(failed))
@@ -79,8 +82,8 @@ fn guarantees(project: &aftercall_config::project::Project) {
             .iter()
             .map(|w| {
                 let object = &w.connection.connector.objects[&w.object];
-                let level = if w.target.is_some() { "exact" } else { aftercall_config::resolve::guarantee(object) };
-                format!("{} ({level})", w.id)
+                let level = if w.target.is_some() { Guarantee::Exact } else { object.guarantee(w.at_least_once) };
+                format!("{} ({})", w.id, level.as_str())
             })
             .collect();
         say(&format!("  {}: {}\n", pipeline.name, writes.join(", ")));

@@ -27,7 +27,13 @@ pub(super) struct Word {
 
 /// The call is worked again, now.
 pub(super) fn again(why: &str, blocks_lane: bool) -> Record {
-    Record::Call(CallChange { status: CallStatus::Waiting, reason: Some(why.to_owned()), next_at: Some(Timestamp::now()), blocks_lane })
+    Record::Call(CallChange {
+        status: CallStatus::Waiting,
+        reason: Some(why.to_owned()),
+        next_at: Some(Timestamp::now()),
+        waits_for: Vec::new(),
+        blocks_lane,
+    })
 }
 
 /// Puts it on record, and waits until none of the calls waits any more or patience is over. The stories of the calls, in their order.

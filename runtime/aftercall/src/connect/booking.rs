@@ -89,7 +89,8 @@ impl Writer {
         }
         let place = object([("id", json!(id))]);
         let bucket = booking.withdraw.bucket.as_deref();
-        let asking = Asking { connection, what: "withdraw", effect: Effect::Write, bucket, deadline: self.deadline };
+        let asking =
+            Asking { connection, what: "withdraw", effect: Effect::Write, bucket, again: false, probe: false, deadline: self.deadline };
         let rendered = |base: &str| render(&booking.withdraw, &scope(connection, base, Some(known), &place));
         match exchange(&self.inner, &asking, &rendered).await {
             Ok(_) => Ok(()),

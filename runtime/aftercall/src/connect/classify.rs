@@ -52,7 +52,8 @@ pub(super) fn of_value(decl: &ConnectorDecl, effect: Effect, status: u16, header
         fields.push(named);
     }
     let waits = matches!(class, ErrorClass::RateLimited | ErrorClass::Quota | ErrorClass::Transient | ErrorClass::Busy);
-    let asked = retry_after(headers).or_else(|| rule.and_then(|r| r.wait_s).map(|s| Duration::from_secs(s.into())));
+    let reset = || decl.limits.reset_header.as_deref().and_then(|name| reset_after(headers, name));
+    let asked = retry_after(headers).or_else(reset).or_else(|| rule.and_then(|r| r.wait_s).map(|s| Duration::from_secs(s.into())));
     Failure::new(Details {
         class,
         certain: effect == Effect::Read || certain(status, class, rule.is_some()),
@@ -64,6 +65,7 @@ pub(super) fn of_value(decl: &ConnectorDecl, effect: Effect, status: u16, header
         retry_after: asked.filter(|_| waits),
         correlation: correlation(headers, body),
         innocent: false,
+        away: false,
     })
 }
 
@@ -117,6 +119,18 @@ fn id_after(text: &str, words: &str) -> Option<String> {
     let rest = rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '"' | '\'' | '=' | '#'));
     let id: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
     Some(id).filter(|id| !id.is_empty())
+}
+
+/// How long until the time that a header names: seconds from now, or a moment in seconds or milliseconds since 1970.
+fn reset_after(headers: &HeaderMap, name: &str) -> Option<Duration> {
+    let number: f64 = headers.get(name)?.to_str().ok()?.trim().parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0)?;
+    // A year in seconds is no wait; a moment of this century in seconds is far below one in milliseconds.
+    let seconds = match number {
+        n if n < 31_536_000.0 => n,
+        n if n < 1e11 => n - Timestamp::now().as_duration().as_secs_f64(),
+        n => n / 1000.0 - Timestamp::now().as_duration().as_secs_f64(),
+    };
+    Duration::try_from_secs_f64(seconds.clamp(0.0, 31_536_000.0)).ok()
 }
 
 /// `Retry-After` in seconds or as a date, counted from the answer's own `Date`.
@@ -217,6 +231,13 @@ mod tests {
         let past = headers(&[("retry-after", "Wed, 21 Oct 2026 07:27:30 GMT"), ("date", "Wed, 21 Oct 2026 07:28:00 GMT")]);
         assert_eq!(retry_after(&past), Some(Duration::ZERO));
         assert_eq!(retry_after(&headers(&[("retry-after", "soon")])), None);
+        let reset = |text: String| reset_after(&headers(&[("x-reset", &text)]), "x-reset").map(|wait| wait.as_secs());
+        let soon = Timestamp::now().as_second() + 90;
+        assert_eq!(reset("30".to_owned()), Some(30));
+        for text in [soon.to_string(), (soon * 1000).to_string()] {
+            assert!(reset(text.clone()).is_some_and(|wait| (88..=90).contains(&wait)), "{text}");
+        }
+        assert_eq!((reset("1000000000".to_owned()), reset("-1".to_owned()), reset("soon".to_owned())), (Some(0), None, None));
     }
 
     #[test]

@@ -8,12 +8,21 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use aftercall_config::decl::ErrorClass;
 use aftercall_config::project::Connection;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::auth::{Auth, TokenStore, World};
+use super::breaker::{Breaker, Circuit};
+use super::budget::Budget;
+use super::classify::Effect;
+use super::exchange::{Asking, exchange};
+use super::failure::Failure;
 use super::http::Transport;
 use super::limit::{Limiter, Usage};
 use super::read::Reader;
+use super::request::{Rendered, render, scope};
 use super::write::Writer;
 
 /// Configs that are remembered with their accounts; beyond it all are looked up again.
@@ -31,6 +40,8 @@ pub(super) struct Inner {
     /// By the address of a config that is held here, so that an address cannot come to mean another.
     known: RwLock<HashMap<usize, Known>>,
     parts: Mutex<Parts>,
+    /// Counts up whenever a circuit opens or closes.
+    circuits: watch::Sender<u64>,
 }
 
 /// A config and its account.
@@ -40,21 +51,39 @@ type Known = (Arc<Connection>, Arc<Account>);
 struct Parts {
     auths: HashMap<(String, u64), Arc<Auth>>,
     limiters: HashMap<(String, u64), Arc<Limiter>>,
+    breakers: HashMap<(String, u64), Arc<Breaker>>,
+    /// The newest config of each connection with its breaker.
+    doors: BTreeMap<String, (Arc<Connection>, Arc<Breaker>)>,
     /// The newest of each connection, for display.
     newest: BTreeMap<String, Arc<Limiter>>,
     requests: BTreeMap<String, Arc<AtomicU64>>,
+    budgets: BTreeMap<String, Arc<Budget>>,
 }
 
 /// One account as one config means it.
 pub(super) struct Account {
     pub(super) auth: Arc<Auth>,
     pub(super) limiter: Arc<Limiter>,
+    pub(super) breaker: Arc<Breaker>,
+    pub(super) budget: Arc<Budget>,
     requests: Arc<AtomicU64>,
+    /// The number of the last refresh whose failure counted.
+    heard_of: AtomicU64,
 }
 
 impl Account {
     pub(super) fn count(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// There is no token. Where a person must renew the credentials, whoever asks waits until that is done.
+    pub(super) fn not_let_in(&self, failure: Failure) -> Failure {
+        // Whoever waited for the same refresh brings the same failure.
+        let number = self.auth.refreshes();
+        if self.heard_of.swap(number, Ordering::AcqRel) != number {
+            self.breaker.not_let_in(&failure);
+        }
+        if failure.class == ErrorClass::AuthRevoked { self.breaker.admit().err().unwrap_or(failure) } else { failure }
     }
 }
 
@@ -88,8 +117,15 @@ impl Inner {
         let limiter = parts.limiters.entry((id.clone(), hash.finish())).or_insert_with(|| Arc::new(Limiter::new(&connection.limits)));
         let limiter = Arc::clone(limiter);
         parts.newest.insert(id.clone(), Arc::clone(&limiter));
+        let mut hash = DefaultHasher::new();
+        (connection.base_url.as_str(), format!("{:?}", connection.breaker)).hash(&mut hash);
+        let breaker = || Arc::new(Breaker::new(&id, &connection.breaker, self.circuits.clone()));
+        let breaker = Arc::clone(parts.breakers.entry((id.clone(), hash.finish())).or_insert_with(breaker));
+        parts.doors.insert(id.clone(), (Arc::clone(connection), Arc::clone(&breaker)));
+        let new = || Arc::new(Budget::new(connection.limits.retry_percent));
+        let budget = Arc::clone(parts.budgets.entry(id.clone()).or_insert_with(new));
         let requests = Arc::clone(parts.requests.entry(id).or_default());
-        Account { auth, limiter, requests }
+        Account { auth, limiter, breaker, budget, requests, heard_of: AtomicU64::new(0) }
     }
 }
 
@@ -98,7 +134,7 @@ impl Connections {
     /// `tokens`.
     pub fn new(transport: Arc<dyn Transport>, root: impl Into<PathBuf>, tokens: Arc<dyn TokenStore>) -> Self {
         let world = Arc::new(World { transport, tokens, root: root.into(), token_requests: AtomicU64::new(0) });
-        Self(Arc::new(Inner { world, known: RwLock::default(), parts: Mutex::default() }))
+        Self(Arc::new(Inner { world, known: RwLock::default(), parts: Mutex::default(), circuits: watch::Sender::new(0) }))
     }
 
     /// What may only read.
@@ -120,6 +156,59 @@ impl Connections {
     /// Requests for tokens so far, all connections together.
     pub fn token_requests(&self) -> u64 {
         self.0.world.token_requests.load(Ordering::Relaxed)
+    }
+
+    /// How each connection that was used is: whether its system is left alone.
+    pub fn circuits(&self) -> BTreeMap<String, Circuit> {
+        self.doors().into_iter().map(|(id, (_, breaker))| (id, breaker.circuit())).collect()
+    }
+
+    /// Whether the system of this connection is left alone now.
+    pub fn is_away(&self, connection: &Arc<Connection>) -> bool {
+        self.0.account(connection).breaker.admit().is_err()
+    }
+
+    /// How many waiting calls a second go on when the system is back, where somebody says so.
+    pub fn drain_per_s(&self, connection: &str) -> Option<u32> {
+        self.doors().get(connection).and_then(|(connection, _)| connection.breaker.drain_per_s)
+    }
+
+    /// Changes whenever a system is found away, or is back.
+    pub fn circuits_changed(&self) -> watch::Receiver<u64> {
+        self.0.circuits.subscribe()
+    }
+
+    /// Asks the systems that are left alone, and due to be asked, whether they are back. Gives when the next one is due.
+    pub async fn probe_due(&self) -> Option<Instant> {
+        for (connection, breaker) in self.doors().into_values() {
+            if breaker.next_probe().is_some_and(|at| at <= Instant::now()) {
+                breaker.probed(&self.probe(&connection).await);
+            }
+        }
+        self.doors().into_values().filter_map(|(_, breaker)| breaker.next_probe()).min()
+    }
+
+    /// One small read. Errors: the system does not answer it, or does not let us in.
+    async fn probe(&self, connection: &Arc<Connection>) -> Result<(), Failure> {
+        let asking = Asking { connection, what: "probe", effect: Effect::Read, bucket: None, again: false, probe: true, deadline: None };
+        let declared = connection.connector.probe.as_ref();
+        let rendered = |base: &str| match declared {
+            Some(request) => render(request, &scope(connection, base, None, &serde_json::Map::new())),
+            None => Ok(Rendered { method: "GET".to_owned(), path: String::new(), headers: Vec::new(), body: None }),
+        };
+        let failure = match exchange(&self.0, &asking, &rendered).await {
+            Ok(_) => return Ok(()),
+            Err(refused) => refused.failure,
+        };
+        // Whoever answers is there; only to a declared read the answer must be a good one.
+        let answered = failure.status.is_some_and(|status| status < 500)
+            && !matches!(failure.class, ErrorClass::AuthRevoked | ErrorClass::AuthExpired);
+        let pace = matches!(failure.class, ErrorClass::RateLimited | ErrorClass::Quota);
+        if answered && (declared.is_none() || pace) { Ok(()) } else { Err(failure) }
+    }
+
+    fn doors(&self) -> BTreeMap<String, (Arc<Connection>, Arc<Breaker>)> {
+        self.0.parts.lock().unwrap_or_else(PoisonError::into_inner).doors.clone()
     }
 
     /// How busy each connection is now.

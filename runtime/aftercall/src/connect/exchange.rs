@@ -26,6 +26,10 @@ pub(super) struct Asking<'a> {
     pub(super) what: &'a str,
     pub(super) effect: Effect,
     pub(super) bucket: Option<&'a str>,
+    /// It was sent before, and failed.
+    pub(super) again: bool,
+    /// It only asks whether the system is back.
+    pub(super) probe: bool,
     /// Nothing may be under way beyond this moment.
     pub(super) deadline: Option<Instant>,
 }
@@ -63,7 +67,10 @@ pub(super) async fn exchange(
     render: &(dyn Fn(&str) -> Result<Rendered, Failure> + Sync),
 ) -> Result<Reply, Refused> {
     let account = inner.account(asking.connection);
-    let mut pass = account.auth.pass().await?;
+    if !asking.probe {
+        account.breaker.admit()?;
+    }
+    let mut pass = account.auth.pass().await.map_err(|failure| account.not_let_in(failure))?;
     let mut renewed = false;
     loop {
         let base_url = pass.base_url.as_deref().unwrap_or(&asking.connection.base_url).to_owned();
@@ -73,6 +80,7 @@ pub(super) async fn exchange(
         let answer = send(inner, &account, asking, &pass, &base_url, &rendered).await.map_err(refused)?;
         if (200..300).contains(&answer.status) {
             account.limiter.went_through(asking.bucket);
+            account.breaker.answered();
             return match body(&answer) {
                 Ok(body) => Ok(Reply { status: answer.status, headers: answer.headers, body, digest, base_url }),
                 Err(failure) if asking.effect == Effect::Read => Err(refused(failure.of_read())),
@@ -85,11 +93,12 @@ pub(super) async fn exchange(
             ErrorClass::RateLimited | ErrorClass::Quota => account.limiter.hold(asking.bucket, failure.class, failure.retry_after),
             ErrorClass::AuthExpired if !renewed => {
                 renewed = true;
-                pass = account.auth.renew(Some(&pass)).await.map_err(refused)?;
+                pass = account.auth.renew(Some(&pass)).await.map_err(|failure| refused(account.not_let_in(failure)))?;
                 continue;
             }
             _ => account.limiter.went_through(asking.bucket),
         }
+        account.breaker.heard(&failure);
         return Err(refused(failure));
     }
 }
@@ -106,12 +115,17 @@ async fn send(
     let connection = asking.connection;
     let mut prepared = prepare(connection, base_url, rendered)?;
     pass.stamp(&mut prepared.headers);
+    account.budget.spend(asking.again)?;
     let latest = asking.deadline.and_then(|deadline| deadline.checked_sub(prepared.timeout));
     let patience = Instant::now() + MAX_WAIT;
     let turn = account.limiter.turn(asking.bucket, latest.map_or(patience, |latest| latest.min(patience))).await?;
     // The last look before the first byte: whoever took over our lane must not meet a request of ours.
     if asking.deadline.is_some() && latest.is_none_or(|latest| Instant::now() > latest) {
         return Err(Failure::unsent(ErrorClass::Busy, "not sent: the answer could not be awaited within the lease"));
+    }
+    // While it stood in line, the system may have been found away.
+    if !asking.probe {
+        account.breaker.admit()?;
     }
     account.count();
     let begun = Instant::now();
@@ -127,11 +141,14 @@ async fn send(
         }
         Err(SendError::NeverSent(reason)) => {
             tracing::debug!(connection, what, ms, "not reached");
-            Err(Failure::unsent(ErrorClass::Unreachable, format!("not reached: {reason}")))
+            let failure = Failure::unsent(ErrorClass::Unreachable, format!("not reached: {reason}"));
+            account.breaker.heard(&failure);
+            Err(failure)
         }
         Err(SendError::Lost(reason)) => {
             tracing::debug!(connection, what, ms, "no answer");
             let failure = Failure::lost(format!("the answer was lost: {reason}"));
+            account.breaker.heard(&failure);
             Err(if asking.effect == Effect::Read { failure.of_read() } else { failure })
         }
     }

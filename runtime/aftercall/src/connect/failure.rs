@@ -38,6 +38,8 @@ pub struct Details {
     pub correlation: Option<String>,
     /// Only another write of the same batch failed; this one may be sent again as it is.
     pub innocent: bool,
+    /// The system is left alone for now, so nothing was sent; whoever waits for it is woken when it is back.
+    pub away: bool,
 }
 
 impl Failure {
@@ -54,6 +56,7 @@ impl Failure {
             retry_after: None,
             correlation: None,
             innocent: false,
+            away: false,
         })
     }
 
@@ -71,6 +74,11 @@ impl Failure {
     /// The request went out, and what became of it is unknown.
     pub fn lost(message: impl Into<String>) -> Self {
         Self::unsent(ErrorClass::Timeout, message).with(|f| f.certain = false)
+    }
+
+    /// Nothing was sent, because the system is left alone.
+    pub fn away(class: ErrorClass, message: impl Into<String>) -> Self {
+        Self::unsent(class, message).with(|f| f.away = true)
     }
 
     /// It did not happen because another write of the batch failed.
@@ -129,6 +137,7 @@ impl fmt::Debug for Failure {
             .field("retry_after", &self.retry_after)
             .field("correlation", &self.correlation)
             .field("innocent", &self.innocent)
+            .field("away", &self.away)
             .finish()
     }
 }

@@ -103,7 +103,7 @@ impl Writer {
         let to = part.object.decl.links.get(link).and_then(|decl| connection.connector.objects.get(&decl.to));
         let what = format!("link {} of {}", link, part.out.object);
         let bucket = request.bucket.as_deref();
-        let asking = Asking { connection, what: &what, effect: Effect::Write, bucket, deadline: self.deadline };
+        let asking = Asking { connection, what: &what, effect: Effect::Write, bucket, again: false, probe: false, deadline: self.deadline };
         let rendered = |base: &str| {
             let association = template.eval(&scope(connection, base, Some(part.object), &object([("id", json!(other))])));
             let place = object([

@@ -23,6 +23,8 @@ pub struct Outgoing {
     pub links: Vec<(String, LinkTarget)>,
     /// Links that go because `links` has another one in their place: the connector's name, and the other end until now.
     pub leaves: Vec<(String, String)>,
+    /// It went out before, and failed.
+    pub again: bool,
 }
 
 /// What happens to the object.

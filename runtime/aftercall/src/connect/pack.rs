@@ -75,7 +75,8 @@ impl Pack<'_> {
         let what = format!("pack of {}", inside.len());
         let bucket = self.request.bucket.as_deref();
         let (connection, deadline) = (self.connection, self.writer.deadline);
-        let asking = Asking { connection, what: &what, effect: Effect::Write, bucket, deadline };
+        let again = inside.iter().any(|i| i.part.out.again);
+        let asking = Asking { connection, what: &what, effect: Effect::Write, bucket, again, probe: false, deadline };
         let refer = |index: usize| match (inside.iter().find(|i| i.index == index), &known[index]) {
             (Some(i), _) => format!("{}{}{}", self.decl.reference_before, i.name, self.decl.reference_after),
             (None, Some(id)) => id.clone(),

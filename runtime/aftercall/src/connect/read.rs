@@ -269,7 +269,7 @@ impl Reader {
         place: &Map<String, Value>,
     ) -> Result<Reply, Failure> {
         let bucket = request.bucket.as_deref();
-        let asking = Asking { connection, what, effect: Effect::Read, bucket, deadline: None };
+        let mut asking = Asking { connection, what, effect: Effect::Read, bucket, again: false, probe: false, deadline: None };
         let begun = Instant::now();
         let mut waits = WAITS.into_iter();
         loop {
@@ -292,6 +292,7 @@ impl Reader {
             }
             tracing::debug!(connection = %connection.id, what, %failure, "read again");
             sleep(wait.max(asked)).await;
+            asking.again = true;
         }
     }
 

@@ -132,7 +132,8 @@ impl Writer {
     async fn record(&self, connection: &Arc<Connection>, part: &Part<'_>, name: Names<'_>) -> Sent {
         let what = format!("{} {}", verb(part.out), part.out.object);
         let bucket = part.request.bucket.as_deref();
-        let asking = Asking { connection, what: &what, effect: Effect::Write, bucket, deadline: self.deadline };
+        let asking =
+            Asking { connection, what: &what, effect: Effect::Write, bucket, again: part.out.again, probe: false, deadline: self.deadline };
         let rendered = |base: &str| part.render(connection, base, name);
         let (result, request_digest) = match exchange(&self.inner, &asking, &rendered).await {
             Ok(reply) => (landed(connection, part, reply.status, reply.body, &reply.base_url), reply.digest),

@@ -1,5 +1,7 @@
 //! The named transactions. A store implements these and nothing else, so that a second store can follow.
 
+use std::collections::BTreeMap;
+
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -40,6 +42,9 @@ pub trait Journal: Send + Sync {
     /// Errors: [`Error::Fenced`] when the lane is no longer ours, [`Error::NotFound`] for a write or call that does not
     /// exist; nothing is recorded then.
     fn record(&self, recording: Recording) -> Answer<'_, Recorded>;
+
+    /// Wakes calls that wait for this connection, in their order of arrival, at most so many: they are due now. Gives how many there were.
+    fn wake(&self, connection: String, max: usize, now: Timestamp) -> Answer<'_, usize>;
 
     /// Does what a person asked, with an event that says who and why.
     ///
@@ -110,6 +115,9 @@ pub trait Journal: Send + Sync {
 
     /// How much of everything there is.
     fn counts(&self) -> Answer<'_, Counts>;
+
+    /// How many calls wait for each connection to be back.
+    fn parked(&self) -> Answer<'_, BTreeMap<String, u64>>;
 
     /// When `claim` has something next: `now` or later; `None` when nothing waits. A lease that runs out counts.
     fn next_due(&self, now: Timestamp) -> Answer<'_, Option<Timestamp>>;

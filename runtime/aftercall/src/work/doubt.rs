@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::perform::{Hand, event, spread};
 use super::progress::{Progress, Standing};
-use super::retry::{next_attempt, policy};
+use super::retry::next_attempt;
 use super::wording::findable;
 use crate::connect::{Check, Failure, Probe};
 use crate::journal::{Record, Trouble, WriteChange, WriteState};
@@ -56,11 +56,15 @@ impl Hand<'_> {
                 }
                 Err(failure) => {
                     // It cannot be looked for now, so it is not sent now either.
-                    let policy = policy(&self.pipeline.retry, failure.class);
+                    let policy = self.policy(write, failure.class);
                     let attempt = u32::try_from(progress.attempt).unwrap_or(1);
                     let since = progress.since.unwrap_or(now);
-                    progress.next_at =
-                        next_attempt(&policy, attempt, since, now, failure.retry_after, spread(&self.claim.call.id, progress.attempt));
+                    progress.away = failure.away;
+                    progress.next_at = if failure.away {
+                        Some(now)
+                    } else {
+                        next_attempt(&policy, attempt, since, now, failure.retry_after, spread(&self.claim.call.id, progress.attempt))
+                    };
                     let change = WriteChange {
                         trouble: self.trouble(&write.id),
                         since: Some(since),

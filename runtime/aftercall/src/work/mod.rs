@@ -1,15 +1,17 @@
 //! Making it happen, and being sure of it: lanes, plans, intents, attempts, outcomes.
 //!
-//! `worker` takes calls, `callers` tells about somebody while the call is under way, `gather` reads, `perform` commits and acts, `doubt` looks where an answer is missing, `step` decides what a failure means, `progress` knows
-//! where a call stands. The only holder of a `Writer`.
+//! `worker` takes calls, `callers` tells about somebody while the call is under way, `gather` and `reading` read, `perform` commits and acts, `doubt` looks where an answer is missing, `step` decides what a failure means, `progress` knows
+//! where a call stands, `gates` give back what waited for a system that was away. The only holder of a `Writer`.
 
 mod answers;
 mod callers;
 mod doubt;
+mod gates;
 mod gather;
 mod memory;
 mod perform;
 mod progress;
+mod reading;
 mod retry;
 mod step;
 mod versions;

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aftercall_config::call::CallOutcome;
+use aftercall_config::decl::{ErrorClass, ExhaustedDecl};
 use aftercall_config::functions::timestamp;
 use aftercall_config::project::{Connection, Pipeline, Project};
-use aftercall_plan::context::{Context, KnownContact, Record as CrmRecord};
+use aftercall_plan::context::{KnownContact, Record as CrmRecord};
 use aftercall_plan::matching;
 use aftercall_plan::model::{FieldVerdict, Op, Plan, Write};
 use aftercall_plan::plan::pipeline_for;
@@ -17,10 +18,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::gather::{Before, Trouble as ReadTrouble, plan_call};
+use super::gather::Trouble as ReadTrouble;
 use super::memory::hashed;
-use super::progress::{Progress, Standing, Verdict, depends_on, due, missing, receipt, sends, under_way, verdict};
-use super::retry::{counts, next_attempt, policy};
+use super::progress::{Progress, Standing, depends_on, due, missing, receipt, sends, under_way, verdict};
+use super::retry::{RetryPolicy, policy};
 use super::step::{Attempt, Step, step};
 use super::wording::{findable, first_state, new_write, outgoing, repeatable};
 use super::worker::Worker;
@@ -43,14 +44,14 @@ const ROUNDS_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 pub(super) struct Hand<'a> {
     pub(super) worker: &'a Worker,
     pub(super) claim: &'a Claim,
-    project: Arc<Project>,
+    pub(super) project: Arc<Project>,
     pub(super) pipeline: Arc<Pipeline>,
-    call: CallOutcome,
+    pub(super) call: CallOutcome,
     until: Timestamp,
     replans: u32,
     pub(super) evidence: Vec<CrmRecord>,
     /// A system that cannot be read, while the others are worked.
-    away: Option<(String, Failure)>,
+    pub(super) away: Option<(String, Failure)>,
 }
 
 /// Works a claimed call as far as it goes now, and gives its lane back.
@@ -58,7 +59,7 @@ pub(super) struct Hand<'a> {
 /// Errors: those of the journal. The lease then runs out, and whoever takes the lane over looks before it sends.
 pub(super) async fn work(worker: &Worker, claim: &Claim) -> Result<CallStatus, journal::Error> {
     let finish = |status, reason: String| async move {
-        let change = CallChange { status, reason: Some(reason), next_at: None, blocks_lane: false };
+        let change = CallChange { status, reason: Some(reason), next_at: None, waits_for: Vec::new(), blocks_lane: false };
         let now = worker.now();
         worker.journal.record(recording(claim, now, vec![Record::Call(change)], Then::Release)).await.map(|r| r.status)
     };
@@ -77,7 +78,7 @@ pub(super) async fn work(worker: &Worker, claim: &Claim) -> Result<CallStatus, j
     hand.run().await
 }
 
-fn recording(claim: &Claim, now: Timestamp, records: Vec<Record>, then: Then) -> Recording {
+pub(super) fn recording(claim: &Claim, now: Timestamp, records: Vec<Record>, then: Then) -> Recording {
     Recording { guard: claim.guard, call: claim.call.seq, revision: claim.call.revision, now, records, then }
 }
 
@@ -86,7 +87,7 @@ pub(super) fn event(kind: &str, write: Option<&str>, data: &Value) -> Record {
 }
 
 /// A sentence of at most so many characters.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     text.chars().take(500).collect()
 }
 
@@ -97,7 +98,7 @@ impl Hand<'_> {
             Some((plan, mut standing)) => {
                 let mut records = Vec::new();
                 self.look_for_doubtful(&plan, &mut standing, now, &mut records).await;
-                let ready = due(&plan, &standing, now);
+                let ready = self.admitted(&plan, &mut standing, now);
                 self.intend(&ready, &mut standing, records).await?;
                 (plan, standing)
             }
@@ -134,7 +135,7 @@ impl Hand<'_> {
             }
             // What was waiting for a record that is there now, or goes out again without a refused field.
             let now = self.worker.now();
-            let next = due(&plan, &standing, now);
+            let next = self.admitted(&plan, &mut standing, now);
             if next.is_empty() {
                 return self.finish(&plan, &standing, records).await;
             }
@@ -201,8 +202,8 @@ impl Hand<'_> {
             self.worker.forget_read_failures(claim.call.seq);
         }
         let mut standing: Standing = claim.writes.iter().map(|w| (w.write.clone(), Progress::of(w))).collect();
-        let fresh: Standing = plan.writes.iter().map(|w| (w.id.clone(), Progress::fresh(first_state(w)))).collect();
-        let ready = due(&plan, &fresh, now);
+        let mut fresh: Standing = plan.writes.iter().map(|w| (w.id.clone(), Progress::fresh(first_state(w)))).collect();
+        let ready = self.admitted(&plan, &mut fresh, now);
         let mut writes = Vec::with_capacity(plan.writes.len());
         for write in &plan.writes {
             let state = match first_state(write) {
@@ -285,27 +286,34 @@ impl Hand<'_> {
         Ok(Ok((plan, standing)))
     }
 
-    /// Reads and plans. What belongs into a system that cannot be read waits for it, and holds up nothing in the others; without the
-    /// one in which the caller is looked for, nothing can be planned.
-    async fn read_and_plan(&mut self, before: Before, now: Timestamp) -> Result<(Context, Plan), ReadTrouble> {
-        self.away = None;
-        let reader = self.worker.connections.reader();
-        let mut pipeline = self.pipeline.clone();
-        loop {
-            let memory = self.worker.memory.as_ref();
-            match plan_call(&reader, memory, &self.project, &pipeline, &self.call, before.clone(), now).await {
-                Err(ReadTrouble::System { connection, failure }) if pipeline.writes.iter().any(|w| w.connection.id == connection) => {
-                    if connection == pipeline.connection.id {
-                        return Err(ReadTrouble::System { connection, failure });
-                    }
-                    tracing::warn!(call = %self.claim.call.id, connection, %failure, "cannot read; the rest is worked without it");
-                    let writes = pipeline.writes.iter().filter(|w| w.connection.id != connection).cloned().collect();
-                    pipeline = Arc::new(Pipeline { writes, ..(*pipeline).clone() });
-                    self.away = Some((connection, failure));
-                }
-                other => return other,
+    /// The policy for a failure of this write.
+    pub(super) fn policy(&self, write: &Write, class: ErrorClass) -> RetryPolicy {
+        match self.pipeline.writes.iter().find(|rule| rule.id == write.id) {
+            Some(rule) => policy(&[&self.pipeline.retry, &rule.retry], class),
+            None => policy(&[&self.pipeline.retry], class),
+        }
+    }
+
+    /// What is due, and whose system is not left alone; the rest waits until it is back.
+    fn admitted(&self, plan: &Plan, standing: &mut Standing, now: Timestamp) -> Vec<String> {
+        let away = |id: &String| {
+            let write = plan.writes.iter().find(|write| &write.id == id)?;
+            let connection = self.connection_of(write);
+            self.worker.connections.is_away(&connection).then_some(())
+        };
+        let (held, admitted): (Vec<String>, Vec<String>) = due(plan, standing, now).into_iter().partition(|id| away(id).is_some());
+        for id in held {
+            if let Some(progress) = standing.get_mut(&id) {
+                progress.away = true;
             }
         }
+        admitted
+    }
+
+    /// Where a write goes. A merge is of no rule of the pipeline: it is about the caller's own record.
+    fn connection_of(&self, write: &Write) -> Arc<Connection> {
+        let rule = self.pipeline.writes.iter().find(|rule| rule.id == write.id);
+        rule.map_or(&self.pipeline.connection, |rule| &rule.connection).clone()
     }
 
     /// The caller's record, as far as the plan knows it already: the next call need not search for it.
@@ -319,32 +327,6 @@ impl Hand<'_> {
 
     fn known(&self, id: &str, fields: serde_json::Map<String, Value>) -> KnownContact {
         KnownContact { id: id.to_owned(), call: self.claim.call.id.clone(), fields }
-    }
-
-    /// Reading failed: the call waits, and so does its caller.
-    async fn cannot_read(&self, connection: &str, failure: &Failure) -> Result<CallStatus, journal::Error> {
-        let now = self.worker.now();
-        let next = self.next_read(failure, now);
-        let reason = format!("{connection} cannot be read: {failure}");
-        let change = match next {
-            Some(at) => CallChange { status: CallStatus::Waiting, reason: Some(reason), next_at: Some(at), blocks_lane: true },
-            None => CallChange { status: CallStatus::Dead, reason: Some(reason), next_at: None, blocks_lane: false },
-        };
-        tracing::warn!(call = %self.claim.call.id, connection, %failure, "cannot read");
-        let data =
-            json!({"connection": connection, "class": failure.class, "status": failure.status, "message": sentence(&failure.message)});
-        let records = vec![event("read_failed", None, &data), Record::Call(change)];
-        self.worker.journal.record(recording(self.claim, now, records, Then::Release)).await.map(|r| r.status)
-    }
-
-    /// When to read again.
-    fn next_read(&self, failure: &Failure, now: Timestamp) -> Option<Timestamp> {
-        let (count, first) =
-            self.worker.read_failed(self.claim.call.seq, self.claim.call.received_at.max(now - SignedDuration::from_hours(1)), now);
-        let policy = policy(&self.pipeline.retry, failure.class);
-        let failed = if counts(failure.class) { count } else { count.min(6) };
-        let spread = spread(&self.claim.call.id, i64::from(count));
-        next_attempt(&policy, failed, first, now, failure.retry_after, spread)
     }
 
     /// Puts intents on record, together with what came before.
@@ -383,11 +365,8 @@ impl Hand<'_> {
     async fn send(&self, plan: &Plan, standing: &Standing, ready: &[String]) -> Vec<Sent> {
         let mut batches: BTreeMap<&str, (Arc<Connection>, Vec<Outgoing>)> = BTreeMap::new();
         for write in plan.writes.iter().filter(|w| ready.contains(&w.id)) {
-            // A merge is of no rule of the pipeline: it is about the caller's own record.
-            let rule = self.pipeline.writes.iter().find(|r| r.id == write.id);
-            let connection = rule.map_or(&self.pipeline.connection, |rule| &rule.connection);
             let outgoing = outgoing(write, standing, ready);
-            batches.entry(&write.connection).or_insert_with(|| (connection.clone(), Vec::new())).1.push(outgoing);
+            batches.entry(&write.connection).or_insert_with(|| (self.connection_of(write), Vec::new())).1.push(outgoing);
         }
         // What could not be answered before the lease ends is not sent: somebody else may have the lane by then.
         let left = std::time::Duration::try_from(self.until.duration_since(self.worker.now())).unwrap_or_default();
@@ -517,12 +496,22 @@ impl Hand<'_> {
             records.push(Record::Write(change));
             return None;
         }
+        if failure.away {
+            // Not sent either, and not its fault: it is due as soon as the system is back.
+            progress.state = WriteState::Waiting;
+            progress.attempt -= 1;
+            (progress.next_at, progress.away) = (Some(now), true);
+            let change =
+                WriteChange { since: progress.since, next_at: Some(now), ..WriteChange::to(write.id.clone(), WriteState::Waiting) };
+            records.push(Record::Write(WriteChange { trouble: Some(trouble), attempt: Some(progress.attempt), ..change }));
+            return None;
+        }
         tracing::info!(call = %self.claim.call.id, write = %write.id, %failure, "attempt failed");
         records.push(event("attempt_failed", Some(&write.id), &data));
         let since = *progress.since.get_or_insert(now);
         let optional: Vec<String> =
             write.fields.iter().filter(|f| f.verdict == FieldVerdict::Write && !f.required).map(|f| f.field.clone()).collect();
-        let policy = policy(&self.pipeline.retry, failure.class);
+        let policy = self.policy(write, failure.class);
         let number = u32::try_from(progress.attempt).unwrap_or(1);
         let attempt = Attempt {
             write,
@@ -559,6 +548,7 @@ impl Hand<'_> {
                 return Some(found.map(|id| (write.object.clone(), id)).filter(|_| self.is_contact(write)));
             }
             Step::Ask => (WriteState::Unknown, None),
+            Step::Dead if policy.on_exhausted == ExhaustedDecl::Skip => (WriteState::Skipped, None),
             Step::Dead => (WriteState::Dead, None),
         };
         progress.state = state;
@@ -566,47 +556,11 @@ impl Hand<'_> {
         let mut change = WriteChange { trouble: Some(trouble), since: Some(since), next_at, ..WriteChange::to(write.id.clone(), state) };
         change.receipt = Some(Json::from(receipt(write, progress)));
         records.push(Record::Write(change));
-        if state == WriteState::Dead {
+        if matches!(state, WriteState::Dead | WriteState::Skipped) {
             records.push(event("gave_up", Some(&write.id), &json!({"class": failure.class})));
             records.push(Record::SlotsReleased { write: Some(write.id.clone()) });
         }
         None
-    }
-
-    /// The system named a record as the one that is there already: it is read, and compared like any other.
-    async fn take_evidence(&mut self, found: Option<(String, String)>) {
-        let Some((object, id)) = found else { return };
-        let connection = self.pipeline.connection.clone();
-        let fields = self.pipeline.read_fields.get(&object).cloned().unwrap_or_default();
-        match self.worker.connections.reader().read(&connection, &object, &id, &fields).await {
-            Ok(Some(record)) => self.evidence.push(record),
-            Ok(None) => {}
-            Err(failure) => tracing::warn!(call = %self.claim.call.id, %failure, "the record that is there already cannot be read"),
-        }
-    }
-
-    /// The verdict on a plan that lacks what could not be read: the call goes on with it later.
-    fn complete(&self, plan: &Plan, verdict: Verdict) -> Verdict {
-        let missing = missing(plan, &self.pipeline).join(", ");
-        if missing.is_empty() {
-            return verdict;
-        }
-        let now = self.worker.now();
-        let next_at = match &self.away {
-            Some((_, failure)) => self.next_read(failure, now),
-            // What was under way has come to its end.
-            None => verdict.next_at.or(Some(now)),
-        };
-        let why = self.away.as_ref().map(|(connection, failure)| format!("{connection} cannot be read: {failure}"));
-        let why = why.unwrap_or_else(|| "not planned yet".to_owned());
-        match next_at {
-            Some(at) => {
-                let reason = Some(format!("{missing} to be tried again: {why}"));
-                Verdict { status: CallStatus::Waiting, reason, next_at: Some(verdict.next_at.map_or(at, |own| own.min(at))), ..verdict }
-            }
-            None if verdict.next_at.is_some() => verdict,
-            None => Verdict { status: CallStatus::Partial, reason: Some(format!("{missing} did not land: {why}")), ..verdict },
-        }
     }
 
     /// What was told about this caller is read anew from now on: also what an answer that was lost may have changed.
@@ -629,9 +583,14 @@ impl Hand<'_> {
             status: verdict.status,
             reason: verdict.reason.map(|r| sentence(&r)),
             next_at: verdict.next_at,
+            waits_for: verdict.waits_for,
             blocks_lane: verdict.blocks_lane,
         }));
-        self.worker.journal.record(recording(self.claim, self.worker.now(), records, Then::Release)).await.map(|r| r.status)
+        let recorded = self.worker.journal.record(recording(self.claim, self.worker.now(), records, Then::Release)).await?;
+        if recorded.status == CallStatus::Waiting {
+            self.worker.parked();
+        }
+        Ok(recorded.status)
     }
 }
 

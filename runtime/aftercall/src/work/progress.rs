@@ -9,6 +9,7 @@ use aftercall_plan::model::{FieldVerdict, LinkTo, Op, Plan, Write};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::wording::repeatable;
 use crate::journal::{CallStatus, WriteRow, WriteState};
 
 /// Where one write stands.
@@ -26,6 +27,8 @@ pub(super) struct Progress {
     pub(super) next_at: Option<Timestamp>,
     /// Fields that the system refused, each with its word for why.
     pub(super) refused: BTreeMap<String, String>,
+    /// Its system is left alone: it is due, and waits to be woken.
+    pub(super) away: bool,
     /// Why it waits for a person, where the plan does not say it itself: another call has the time.
     pub held: Option<String>,
 }
@@ -33,7 +36,7 @@ pub(super) struct Progress {
 impl Progress {
     /// A write that nothing has happened to.
     pub(super) fn fresh(state: WriteState) -> Self {
-        Self { state, attempt: 0, record_id: None, since: None, next_at: None, refused: BTreeMap::new(), held: None }
+        Self { state, attempt: 0, record_id: None, since: None, next_at: None, refused: BTreeMap::new(), away: false, held: None }
     }
 
     /// As the journal has it.
@@ -49,6 +52,7 @@ impl Progress {
             since: row.since,
             next_at: row.next_at,
             refused,
+            away: false,
             held: row.trouble.as_ref().filter(|_| row.state == WriteState::Held).map(|trouble| trouble.message.clone()),
         }
     }
@@ -98,7 +102,9 @@ pub(super) fn due(plan: &Plan, standing: &Standing, now: Timestamp) -> Vec<Strin
         let Some(progress) = standing.get(&write.id) else { continue };
         let is_due = match progress.state {
             WriteState::Planned | WriteState::Blocked | WriteState::Intent => true,
-            WriteState::Waiting | WriteState::Unknown => progress.next_at.is_some_and(|at| at <= now),
+            WriteState::Waiting => progress.next_at.is_some_and(|at| at <= now),
+            // What only a look can tell is planned again by `doubt`, or never.
+            WriteState::Unknown => repeatable(write) && progress.next_at.is_some_and(|at| at <= now),
             _ => false,
         };
         let has = |id: &String| {
@@ -185,6 +191,8 @@ pub(super) struct Verdict {
     pub(super) reason: Option<String>,
     /// When to go on, with `Waiting`.
     pub(super) next_at: Option<Timestamp>,
+    /// The connections that it waits for, with `Waiting`.
+    pub(super) waits_for: Vec<String>,
     /// Whether the caller's next call must wait.
     pub(super) blocks_lane: bool,
 }
@@ -198,7 +206,11 @@ pub(super) fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -
         .filter(|w| matches!(state(w), WriteState::Planned | WriteState::Intent | WriteState::Waiting | WriteState::Blocked))
         .collect();
     let unknown: Vec<&Write> = plan.writes.iter().filter(|w| state(w) == WriteState::Unknown).collect();
-    let next_at = open.iter().chain(&unknown).filter_map(|w| standing.get(&w.id)?.next_at).min();
+    let is_away = |w: &&&Write| standing.get(&w.id).is_some_and(|p| p.away);
+    let next_at = open.iter().chain(&unknown).filter(|w| !is_away(w)).filter_map(|w| standing.get(&w.id)?.next_at).min();
+    let mut waits_for: Vec<String> = open.iter().chain(&unknown).filter(is_away).map(|w| w.connection.clone()).collect();
+    waits_for.sort();
+    waits_for.dedup();
     // The caller's own record is undecided: the next call of this caller could make a second one.
     let blocks_lane = contact.is_some_and(|id| {
         standing
@@ -208,14 +220,11 @@ pub(super) fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -
     let names = |list: &[&Write]| list.iter().map(|w| w.id.as_str()).collect::<Vec<_>>().join(", ");
     let trouble: Vec<&Write> = plan.writes.iter().filter(|w| matches!(state(w), WriteState::Dead | WriteState::Rejected)).collect();
     let held: Vec<&Write> = plan.writes.iter().filter(|w| state(w) == WriteState::Held).collect();
-    if next_at.is_some() {
+    if next_at.is_some() || !waits_for.is_empty() {
         let waiting: Vec<&Write> = open.iter().chain(&unknown).copied().collect();
-        return Verdict {
-            status: CallStatus::Waiting,
-            reason: Some(format!("{} to be tried again", names(&waiting))),
-            next_at,
-            blocks_lane,
-        };
+        let when = if waits_for.is_empty() { String::new() } else { format!(" when {} is back", waits_for.join(" and ")) };
+        let reason = Some(format!("{} to be tried again{when}", names(&waiting)));
+        return Verdict { status: CallStatus::Waiting, reason, next_at, waits_for, blocks_lane };
     }
     let stuck: Vec<&Write> = open.iter().chain(&unknown).copied().collect();
     let applied = plan.writes.iter().any(|w| state(w) == WriteState::Applied);
@@ -242,5 +251,5 @@ pub(super) fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -
     } else {
         (CallStatus::Skipped, Some("no write applies to this call".to_owned()))
     };
-    Verdict { status, reason, next_at: None, blocks_lane }
+    Verdict { status, reason, next_at: None, waits_for: Vec::new(), blocks_lane }
 }

@@ -6,7 +6,7 @@ use aftercall_config::decl::{ErrorClass, RetryAction};
 use aftercall_plan::model::Write;
 use jiff::Timestamp;
 
-use super::retry::{RetryPolicy, counts, next_attempt};
+use super::retry::{RetryPolicy, next_attempt};
 use super::wording::{findable, repeatable};
 use crate::connect::Failure;
 
@@ -70,7 +70,7 @@ const MAX_REPLANS: u32 = 2;
 
 /// Decides.
 pub fn step(attempt: &Attempt<'_>, failure: &Failure) -> Step {
-    let failed = if counts(failure.class) { attempt.number } else { 1 };
+    let failed = if attempt.policy.counts { attempt.number } else { 1 };
     let next = next_attempt(attempt.policy, failed, attempt.first_failed, attempt.now, failure.retry_after, attempt.spread);
     if attempt.policy.action == RetryAction::DeadLetter
         && !matches!(failure.class, ErrorClass::Duplicate | ErrorClass::NotFound | ErrorClass::Conflict)

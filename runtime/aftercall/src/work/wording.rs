@@ -6,9 +6,10 @@ use super::progress::{Progress, Standing, depends_on, receipt, sends};
 use crate::connect::{LinkTarget, Outgoing, OutgoingOp};
 use crate::journal::{Json, NewWrite, SlotAsk, WriteState};
 
-/// Whether sending it a second time changes nothing: an update by id says the same again, and a create is known by its key.
+/// Whether it may be sent a second time: an update by id says the same again, a create is known by its key, and of some writes the
+/// pipeline would rather have two than none.
 pub(super) fn repeatable(write: &Write) -> bool {
-    matches!(write.op, Op::Update { .. }) || write.guarantee == Guarantee::Exact
+    matches!(write.op, Op::Update { .. }) || matches!(write.guarantee, Guarantee::Exact | Guarantee::AtLeastOnce)
 }
 
 /// Whether the record that a create has made can be looked for by its marker.
@@ -83,6 +84,7 @@ pub(super) fn outgoing(write: &Write, standing: &Standing, ready: &[String]) -> 
         },
         fields,
         links: write.links.iter().filter_map(|link| Some((link.link.clone(), target(link)?))).collect(),
+        again: standing.get(&write.id).is_some_and(|p| p.attempt > 1),
         leaves: write.links.iter().filter_map(|link| Some((link.link.clone(), link.from.clone()?))).collect(),
     }
 }

@@ -1,7 +1,7 @@
 //! The worker: takes lanes from the journal and works their calls, many lanes at once, one call of a lane at a time.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -51,7 +51,11 @@ pub struct Worker {
     read_failures: Mutex<BTreeMap<CallSeq, (u32, Timestamp)>>,
     doubts: Mutex<BTreeMap<(CallSeq, String), Doubt>>,
     done: AtomicU64,
-    finished: Notify,
+    pub(super) finished: Notify,
+    /// A call waits for a system now.
+    pub(super) parked: Notify,
+    /// What waited for a system that is back has not all been given back yet.
+    pub(super) draining: AtomicBool,
 }
 
 impl Worker {
@@ -71,6 +75,8 @@ impl Worker {
             doubts: Mutex::default(),
             done: AtomicU64::new(0),
             finished: Notify::new(),
+            parked: Notify::new(),
+            draining: AtomicBool::new(true),
         }
     }
 
@@ -130,6 +136,12 @@ impl Worker {
     ///
     /// `idle` ends the run when nothing is due any more: for a batch. Calls that wait for a later time stay in the journal.
     pub async fn run(self: &Arc<Self>, stop: &tokio_util::sync::CancellationToken, idle: bool) {
+        let over = stop.child_token();
+        self.draining.store(true, Ordering::Release);
+        let gates = {
+            let (worker, over) = (self.clone(), over.clone());
+            tokio::spawn(async move { worker.keep_gates(&over).await })
+        };
         let lanes = Arc::new(Semaphore::new(LANES));
         let tasks = TaskTracker::new();
         let mut ready = self.journal.ready();
@@ -168,7 +180,7 @@ impl Worker {
                 Ok(_) => {
                     let busy = lanes.available_permits() < LANES;
                     let next = self.journal.next_due(now).await.ok().flatten();
-                    if idle && !busy && next.is_none_or(|at| at > self.now()) {
+                    if idle && !busy && !self.draining.load(Ordering::Acquire) && next.is_none_or(|at| at > self.now()) {
                         break;
                     }
                     // A lane that is due but leased is ours, in hand.
@@ -195,5 +207,7 @@ impl Worker {
         }
         tasks.close();
         tasks.wait().await;
+        over.cancel();
+        let _ = gates.await;
     }
 }

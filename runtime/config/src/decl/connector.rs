@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::BreakerDecl;
 use super::matching::KeyId;
 
 /// How to talk to a system.
@@ -37,6 +38,11 @@ pub struct ConnectorDecl {
     /// The pace that the system allows.
     #[serde(default)]
     pub limits: LimitsDecl,
+    /// When a system that does not answer is left alone.
+    #[serde(default)]
+    pub breaker: BreakerDecl,
+    /// A small read that shows whether the system is there and lets us in. Left out: `base_url` itself is read, which says nothing of the credentials.
+    pub probe: Option<RequestDecl>,
     /// Who might the caller be? Left out: this system knows no people.
     pub find: Option<FindDecl>,
     /// What else is read about a matched caller, by the name that templates use: `context.NAME`.
@@ -153,6 +159,11 @@ pub struct LimitsDecl {
     pub window_ms_header: Option<String>,
     /// The header that says how much of a daily allowance is used, as `name=used/max`.
     pub usage_header: Option<String>,
+    /// The header of a refusal that says when there is room again, where the system sends no `Retry-After`: seconds from now, or a time in
+    /// seconds or milliseconds since 1970.
+    pub reset_header: Option<String>,
+    /// How many repetitions are sent for a hundred requests that are none; one a second is always allowed. Left out: 20.
+    pub retry_percent: Option<u32>,
 }
 
 /// So many requests in so many seconds.
@@ -538,50 +549,4 @@ impl ErrorClass {
             Self::Timeout => "timeout",
         }
     }
-}
-
-/// How often and how long a failed write is tried again.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RetryDecl {
-    /// The first wait, such as `2s`.
-    pub initial: Option<String>,
-    /// Each wait is so many times the one before.
-    pub factor: Option<f64>,
-    /// The longest wait, such as `10m`.
-    pub max_interval: Option<String>,
-    /// How waits are spread: `full` (anything up to the wait), `equal` (half to the whole), `none`.
-    pub jitter: Option<JitterDecl>,
-    /// When to give up, counted from the first failure, such as `72h`. The write becomes a dead letter.
-    pub max_elapsed: Option<String>,
-    /// How many attempts at most; 0 is no limit. Whichever limit is met first ends it.
-    pub max_attempts: Option<u32>,
-    /// Wait at least as long as the system asks.
-    pub respect_retry_after: Option<bool>,
-    /// What to do instead of trying again.
-    pub action: Option<RetryAction>,
-}
-
-/// How waits are spread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum JitterDecl {
-    /// Anything up to the wait.
-    Full,
-    /// Half of the wait to the whole.
-    Equal,
-    /// Exactly the wait.
-    None,
-}
-
-/// What to do about an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RetryAction {
-    /// Try again after a wait.
-    Retry,
-    /// Leave the refused fields out and send the rest.
-    DropFields,
-    /// Give up at once: a dead letter.
-    DeadLetter,
 }

@@ -9,6 +9,7 @@ mod mapping;
 mod matching;
 mod pipeline;
 mod project;
+mod retry;
 mod source;
 
 pub use connector::*;
@@ -17,4 +18,5 @@ pub use mapping::*;
 pub use matching::*;
 pub use pipeline::*;
 pub use project::*;
+pub use retry::*;
 pub use source::*;

@@ -100,6 +100,20 @@ pub struct WriteDecl {
     /// Links to other records, added to the mapping's: the connector's name for the link, or `name = "write id"`.
     #[serde(default)]
     pub links: Vec<String>,
+    /// How this write is tried again, over the pipeline's own `retry`: per error class, `default` for all the others.
+    #[serde(default)]
+    pub retry: IndexMap<String, RetryDecl>,
+    /// `at_least_once`: where the answer is lost and the system cannot tell a second record from the first, send again rather than wait for a
+    /// person. It may then be there twice. Left out: the strongest promise that the system keeps.
+    pub guarantee: Option<GuaranteeDecl>,
+}
+
+/// A promise that is chosen, not kept by the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GuaranteeDecl {
+    /// Never lost, perhaps twice.
+    AtLeastOnce,
 }
 
 /// One rule of a route. The first whose condition holds decides.

@@ -72,6 +72,9 @@ pub struct ConnectionDecl {
     pub index: bool,
     /// A slower pace than the connector's own, when others use the same account.
     pub limits: Option<super::LimitsDecl>,
+    /// When this system is left alone, where that differs from the connector's own `[breaker]`.
+    #[serde(default)]
+    pub breaker: super::BreakerDecl,
 }
 
 /// What this project knows of a source.

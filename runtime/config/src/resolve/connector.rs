@@ -97,6 +97,8 @@ pub(super) fn resolve(name: &str, typed: &Typed<ConnectorDecl>, findings: &mut V
         let item = Template::compile(&p.item, &at.down("item"), &types, compile.findings)?;
         Some((request, item))
     });
+    let probe = decl.probe.as_ref().and_then(|probe| compile.request(probe, place.clone().down("probe"), &[]));
+    super::retry::check_breaker(&decl.breaker, &place, compile.findings);
     compile.objects();
     for (section, keys) in PLACES {
         check_places(&typed.document.value, &place, section, keys, compile.findings);
@@ -116,7 +118,7 @@ pub(super) fn resolve(name: &str, typed: &Typed<ConnectorDecl>, findings: &mut V
                 .push(Finding::new(Code::MissingKey, "this rule has no condition", at.key()).help("give `status`, `code` or `message`"));
         }
     }
-    Arc::new(Connector { decl: decl.clone(), file: typed.document.file.clone(), find, all, related, users, objects, pack })
+    Arc::new(Connector { decl: decl.clone(), file: typed.document.file.clone(), find, all, related, users, probe, objects, pack })
 }
 
 impl Compile<'_> {

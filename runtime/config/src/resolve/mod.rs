@@ -8,6 +8,7 @@ mod mapping;
 mod matching;
 mod pipeline;
 mod project;
+mod retry;
 mod scope;
 mod source;
 
@@ -25,7 +26,7 @@ use crate::schema::{self, Kind, LeftOut};
 use crate::source::{Document, Files, Step};
 
 pub(crate) use matching::{alone as match_rules, compile as compile_rules};
-pub use pipeline::{duration, guarantee};
+pub use retry::duration;
 pub use scope::{call_types, pipeline_types};
 
 /// What loading gives: as much as was understood, and every finding.

@@ -4,37 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::connector::origin_of;
 use super::mapping::Connectors;
+use super::retry::{self, duration};
 use super::scope::{call_only_types, open_types, pipeline_types};
 use super::{Typed, Written};
 use crate::condition::Condition;
-use crate::decl::{IdentityKind, MappingDecl, PipelineDecl, ProjectDecl, RetryDecl, RouteDecl, WriteDecl};
+use crate::decl::{GuaranteeDecl, IdentityKind, MappingDecl, PipelineDecl, ProjectDecl, RouteDecl, WriteDecl};
 use crate::finding::{Code, Finding, Place, listed, nearest};
 use crate::project::{Connection, Due, FieldRule, LinkRule, Object, Pick, Pipeline, RouteRule, Target, WriteRule};
 use crate::rules::MatchRules;
 use crate::source::path;
 use crate::template::Template;
 use crate::types::Type;
-
-/// Error classes that `[retry.CLASS]` may name.
-const CLASSES: [&str; 12] = [
-    "default",
-    "transient",
-    "busy",
-    "rate_limited",
-    "quota",
-    "auth_expired",
-    "auth_revoked",
-    "invalid",
-    "conflict",
-    "not_found",
-    "unreachable",
-    "timeout",
-];
 
 /// Resolves one pipeline; `None` where it cannot run. What does not depend on its connection is checked even then, and without a
 /// project file, too.
@@ -83,7 +67,7 @@ pub(super) fn resolve(
             findings.push(finding.help(format!("give the write that it is for `route = \"{name}\"`")));
         }
     }
-    check_retry(&decl.retry, &place, findings);
+    retry::check(&decl.retry, &place, findings);
     let told =
         super::context::resolve(&decl.context, context.pipeline.map(|c| &c.connector.decl), &place.clone().down("context"), findings);
     let mut writes: Vec<WriteRule> = Vec::new();
@@ -208,47 +192,6 @@ fn condition(text: Option<&str>, at: Place, types: &Type, findings: &mut Vec<Fin
     text.and_then(|text| Condition::compile(text, &at, types, findings))
 }
 
-fn check_retry(retry: &IndexMap<String, RetryDecl>, place: &Place, findings: &mut Vec<Finding>) {
-    for (class, policy) in retry {
-        let at = place.clone().down("retry").down(class);
-        if !CLASSES.contains(&class.as_str()) {
-            findings.push(
-                Finding::new(Code::UnknownKey, format!("there is no error class `{class}`"), at.clone().key()).suggest(class, CLASSES),
-            );
-        }
-        for (key, text) in [("initial", &policy.initial), ("max_interval", &policy.max_interval), ("max_elapsed", &policy.max_elapsed)] {
-            if let Some(text) = text
-                && duration(text).is_none()
-            {
-                let message = format!("`{text}` is no duration");
-                findings.push(
-                    Finding::new(Code::Quantity, message, at.clone().down(key)).help("write durations as `2s`, `10m`, `72h` or `3d`"),
-                );
-            }
-        }
-        if let Some(factor) = policy.factor.filter(|f| !(1.0..=100.0).contains(f)) {
-            let finding = Finding::new(Code::Quantity, format!("`factor` cannot be {factor}"), at.down("factor"));
-            findings.push(finding.help("write a number from 1 (always the same wait) to 100"));
-        }
-    }
-}
-
-/// `2s`, `500ms`, `10m`, `72h`, `3d` as a duration.
-pub fn duration(text: &str) -> Option<SignedDuration> {
-    let text = text.trim();
-    let split = text.find(|c: char| c.is_alphabetic())?;
-    let number: f64 = text[..split].trim().parse().ok().filter(|n: &f64| n.is_finite() && (0.0..1e9).contains(n))?;
-    let unit = match text[split..].trim() {
-        "ms" | "millisecond" | "milliseconds" => 0.001,
-        "s" | "sec" | "second" | "seconds" => 1.0,
-        "m" | "min" | "minute" | "minutes" => 60.0,
-        "h" | "hour" | "hours" => 3600.0,
-        "d" | "day" | "days" => 86400.0,
-        _ => return None,
-    };
-    SignedDuration::try_from_secs_f64(number * unit).ok()
-}
-
 fn due(text: &str, at: &Place, types: &Type, findings: &mut Vec<Finding>) -> Option<Due> {
     if text.contains("{{") {
         return Template::compile(&Value::from(text), at, types, findings).map(Due::At);
@@ -354,6 +297,7 @@ impl WriteContext<'_> {
         // Without a route, a mapping's `route.owner` is simply absent, so the same mapping serves with and without.
         let routed = self.types(true);
         let mut fields: IndexMap<&str, (FieldRule, Place)> = IndexMap::new();
+        retry::check(&write.retry, at, findings);
         let from_mapping = mapping.into_iter().flat_map(|m| {
             let base = m.document.place(&path(["fields"]));
             m.decl.fields.iter().map(move |(name, field)| (name, field, &m.document, base.clone().down(name)))
@@ -403,6 +347,8 @@ impl WriteContext<'_> {
             route: write.route.clone(),
             fields: fields.into_values().map(|(rule, _)| rule).collect(),
             links: Vec::new(),
+            retry: write.retry.clone().into_iter().collect(),
+            at_least_once: write.guarantee == Some(GuaranteeDecl::AtLeastOnce),
             origin: origin_of(self.typed, at),
             mapping_file: mapping.document.file.clone(),
         })
@@ -419,6 +365,7 @@ impl WriteContext<'_> {
     ) {
         let title = &connection.connector.decl.title;
         let name = &object.decl.name;
+        let guarantee_at = at.clone().down("guarantee");
         let at = at.clone().down("mapping");
         let file = &connection.connector.file;
         let mut lacks = |verb: &str, section: &str| {
@@ -435,12 +382,20 @@ impl WriteContext<'_> {
         if (write.target.is_some() || is_contact) && object.update.is_none() {
             lacks("updates", "update");
         }
-        if write.target.is_none() && object.decl.identity.is_none() {
-            let message = format!("{title} cannot tell a second `{name}` from the first: a lost answer waits for a person");
-            findings.push(
-                Finding::new(Code::GuaranteeAsk, message, at)
-                    .help("give the object an `identity` in the connector, if the system has a field for it"),
-            );
+        let unsure = match object.decl.identity.as_ref().map(|identity| identity.kind) {
+            None => Some("give the object an `identity` in the connector, if the system has a field for it"),
+            Some(IdentityKind::Marker) if object.look.is_none() => {
+                Some("add `[write.look]` to the connector: what carries a mark can be looked for")
+            }
+            Some(_) => None,
+        };
+        if let Some(help) = unsure.filter(|_| write.target.is_none()) {
+            let (becomes, at) = match write.guarantee {
+                None => ("a lost answer waits for a person", at),
+                Some(GuaranteeDecl::AtLeastOnce) => ("after a lost answer it may be there twice", guarantee_at),
+            };
+            let message = format!("{title} cannot tell a second `{name}` from the first: {becomes}");
+            findings.push(Finding::new(Code::GuaranteeAsk, message, at).help(help));
         }
     }
 
@@ -577,13 +532,4 @@ fn read_fields(connection: &Connection, writes: &[WriteRule], told: &[String]) -
         list.retain(|f| seen.insert(f.clone()));
     }
     fields
-}
-
-/// The guarantee that an object's identity gives, as the word in plans.
-pub fn guarantee(object: &Object) -> &'static str {
-    match object.decl.identity.as_ref().map(|i| i.kind) {
-        Some(IdentityKind::UniqueKey | IdentityKind::ClientId) => "exact",
-        Some(IdentityKind::Marker) => "reconciled",
-        None => "ask",
-    }
 }

@@ -352,6 +352,7 @@ fn connection(
             String::new()
         }
     };
+    super::retry::check_breaker(&decl.breaker, place, findings);
     let mut settings: Map<String, Value> = connector.decl.settings.clone().into_iter().collect();
     let names: Vec<&str> = connector.decl.settings.keys().chain(&connector.decl.required_settings).map(String::as_str).collect();
     let mut misspelled = false;
@@ -401,5 +402,6 @@ fn connection(
         credentials,
         index: decl.index,
         limits: decl.limits.clone().unwrap_or_else(|| connector.decl.limits.clone()),
+        breaker: decl.breaker.or(&connector.decl.breaker),
     })
 }

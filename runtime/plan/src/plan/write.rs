@@ -2,7 +2,7 @@
 //!
 //! Not for finding its record (`place`), nor for the single field (`fields`).
 
-use aftercall_config::decl::{IdentityKind, PolicyDecl};
+use aftercall_config::decl::PolicyDecl;
 use aftercall_config::project::{Object, WriteRule};
 use aftercall_config::template::Scope;
 use serde_json::Value;
@@ -24,7 +24,7 @@ pub(super) fn plan(ground: &Ground<'_>, rule: &WriteRule, made: &mut Made, notes
         fields: Vec::new(),
         links: Vec::new(),
         after: Vec::new(),
-        guarantee: object.map_or(Guarantee::Ask, guarantee),
+        guarantee: object.map_or(Guarantee::Ask, |object| object.guarantee(rule.at_least_once)),
         booking: None,
         origin: rule.origin.clone(),
     };
@@ -93,15 +93,6 @@ fn settle(
         _ => {}
     }
     Ok(op)
-}
-
-/// How well a second creation is told apart from the first.
-fn guarantee(object: &Object) -> Guarantee {
-    match object.decl.identity.as_ref().map(|identity| identity.kind) {
-        Some(IdentityKind::UniqueKey | IdentityKind::ClientId) => Guarantee::Exact,
-        Some(IdentityKind::Marker) => Guarantee::Reconciled,
-        None => Guarantee::Ask,
-    }
 }
 
 /// The scope with the route's decision, where the write has a route.

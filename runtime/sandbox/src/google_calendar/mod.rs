@@ -302,4 +302,8 @@ impl Vendor for GoogleCalendar {
     fn revoke_tokens(&mut self) {
         self.tokens.revoke();
     }
+
+    fn restore_tokens(&mut self) {
+        self.tokens.restore();
+    }
 }

@@ -72,6 +72,10 @@ impl Tokens {
         self.revoked = true;
     }
 
+    pub(super) fn restore(&mut self) {
+        self.revoked = false;
+    }
+
     /// Sets the key that signatures are checked against, from PEM; empty for none.
     ///
     /// Errors: a sentence when it is no RSA public key.

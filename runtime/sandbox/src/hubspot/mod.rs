@@ -295,4 +295,8 @@ impl Vendor for HubSpot {
     fn revoke_tokens(&mut self) {
         self.tokens.revoke();
     }
+
+    fn restore_tokens(&mut self) {
+        self.tokens.restore();
+    }
 }

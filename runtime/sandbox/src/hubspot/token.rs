@@ -106,6 +106,10 @@ impl Tokens {
         self.revoked = true;
     }
 
+    pub(super) fn restore(&mut self) {
+        self.revoked = false;
+    }
+
     /// `POST /oauth/{v1,v3,date}/token`
     pub(super) fn token(&mut self, request: &Request, version: &str, now: Timestamp) -> Response {
         self.seen = now;

@@ -226,6 +226,10 @@ impl Vendor for Salesforce {
     fn revoke_tokens(&mut self) {
         self.tokens.revoke();
     }
+
+    fn restore_tokens(&mut self) {
+        self.tokens.restore();
+    }
 }
 
 fn to_response(answer: Answer) -> Response {

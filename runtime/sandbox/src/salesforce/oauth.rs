@@ -53,6 +53,12 @@ impl Oauth {
         self.refresh.clear();
     }
 
+    pub(crate) fn restore(&mut self) {
+        if self.refresh.is_empty() {
+            self.refresh.insert(REFRESH_TOKEN.to_owned());
+        }
+    }
+
     /// Whether a request bears a token that is alive.
     pub(crate) fn admits(&self, request: &Request) -> bool {
         let header = header(request, "authorization").unwrap_or_default();

@@ -141,6 +141,11 @@ impl Auth {
         self.pass.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// How many refreshes have ended, well or not.
+    pub(super) fn refreshes(&self) -> u64 {
+        self.refreshes.load(Ordering::Acquire)
+    }
+
     /// The host that the system named with the current token.
     pub(super) fn base_url(&self) -> Option<String> {
         self.current()?.base_url.clone()

@@ -87,7 +87,15 @@ async fn fixed_credentials_that_are_refused_wait_for_a_person() {
     assert_eq!((failure.class, failure.certain, fake.log().len()), (ErrorClass::AuthRevoked, true, 1));
 }
 
-#[tokio::test]
+/// A connection that is not let in waits a minute, and asks twice whether it is.
+async fn asked_again(connections: &Connections) {
+    for _ in 0..2 {
+        advance(Duration::from_secs(61)).await;
+        connections.probe_due().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_file_that_was_replaced_is_read_again() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("token"), "old").expect("written");
@@ -97,6 +105,9 @@ async fn a_token_file_that_was_replaced_is_read_again() {
     let connection = let_in(NOWHERE, "kind = \"token\"\nneeds = [\"token\"]", &["token"]);
     assert!(user(&connections.reader(), &connection).await.is_err());
     std::fs::write(folder.path().join("token"), "new\n").expect("written");
+    let waits = user(&connections.reader(), &connection).await.expect_err("nobody knows yet");
+    assert!(waits.away && waits.message.contains("goes on when that is mended"), "{}", waits.message);
+    asked_again(&connections).await;
     assert_eq!(user(&connections.reader(), &connection).await, Ok(None));
 }
 

@@ -13,6 +13,7 @@ use super::tiny::{Does, Fake, NOWHERE, landed, ok, says, tiny};
 
 pub(super) fn create(write_id: &str, object: &str, marker: &str, fields: &[(&str, Value)]) -> Outgoing {
     Outgoing {
+        again: false,
         write_id: write_id.to_owned(),
         object: object.to_owned(),
         op: OutgoingOp::Create { marker: marker.to_owned() },

@@ -52,10 +52,59 @@ pub(in crate::journal) async fn a_call_that_blocks_does_not(journal: &dyn Journa
     Ok(())
 }
 
+/// Waits for a connection, without a time.
+fn parked(connections: &[&str], blocks_lane: bool) -> Vec<Record> {
+    let waits_for = connections.iter().map(|name| (*name).to_owned()).collect();
+    let reason = Some("the system is away".to_owned());
+    vec![Record::Call(CallChange { status: CallStatus::Waiting, reason, next_at: None, waits_for, blocks_lane })]
+}
+
+pub(in crate::journal) async fn what_waits_for_a_system_is_woken_in_order(journal: &dyn Journal) -> Case {
+    journal.accept((0..5).map(|n| call(&format!("c{n}"), &[&format!("k{n}")])).collect()).await?;
+    // Put down in another order than they came in.
+    let mut all = claims(journal, 0, 9).await?;
+    all.reverse();
+    for claim in &all {
+        record(journal, claim, 1, parked(&["crm"], true), Then::Release).await?;
+    }
+    assert_eq!((journal.next_due(at(2)).await?, journal.parked().await?), (None, [("crm".to_owned(), 5)].into()));
+    assert!(claims(journal, 100_000, 9).await?.is_empty(), "however long it takes");
+    assert_eq!(journal.wake("calendar".to_owned(), 9, at(2)).await?, 0);
+    assert_eq!(journal.wake("crm".to_owned(), 2, at(3)).await?, 2);
+    assert_eq!(ids(&claims(journal, 3, 9).await?), ["c0", "c1"]);
+    assert_eq!(journal.wake("crm".to_owned(), 9, at(4)).await?, 3);
+    assert_eq!(ids(&claims(journal, 4, 9).await?), ["c2", "c3", "c4"]);
+    assert!(journal.parked().await?.is_empty());
+    Ok(())
+}
+
+pub(in crate::journal) async fn a_call_may_wait_for_two_systems_and_a_time(journal: &dyn Journal) -> Case {
+    accept(journal, arriving(call("a", &["k"]), 0)).await?;
+    let claim = only(claims(journal, 0, 9).await?);
+    record(journal, &claim, 1, parked(&["crm", "calendar"], false), Then::Release).await?;
+    assert_eq!(journal.wake("calendar".to_owned(), 9, at(2)).await?, 1);
+    let claim = only(claims(journal, 2, 9).await?);
+    assert!(journal.parked().await?.is_empty(), "it says itself what it still waits for");
+    let Some(Record::Call(change)) = parked(&["crm"], false).pop() else { unreachable!() };
+    record(journal, &claim, 3, vec![Record::Call(CallChange { next_at: Some(at(30)), ..change })], Then::Release).await?;
+    assert!(claims(journal, 29, 9).await?.is_empty());
+    let claim = only(claims(journal, 30, 9).await?);
+    finish(journal, &claim, 31, CallStatus::Landed).await?;
+    assert!(journal.parked().await?.is_empty(), "what has landed waits for nothing");
+    assert_eq!(journal.wake("crm".to_owned(), 9, at(40)).await?, 0);
+    Ok(())
+}
+
 pub(in crate::journal) async fn a_finished_call_can_block_too(journal: &dyn Journal) -> Case {
     journal.accept(vec![call("a", &["k"]), call("b", &["k"])]).await?;
     let claim = only(claims(journal, 0, 9).await?);
-    let held = CallChange { status: CallStatus::Held, reason: Some("whose is it?".to_owned()), next_at: None, blocks_lane: true };
+    let held = CallChange {
+        status: CallStatus::Held,
+        reason: Some("whose is it?".to_owned()),
+        next_at: None,
+        waits_for: Vec::new(),
+        blocks_lane: true,
+    };
     record(journal, &claim, 0, vec![Record::Call(held)], Then::Release).await?;
     assert!(claims(journal, 1000, 9).await?.is_empty());
     assert_eq!(journal.next_due(at(1000)).await?, None);

@@ -49,6 +49,8 @@ macro_rules! every_case {
                 one_call_of_a_lane_at_a_time_in_order
                 a_call_that_waits_lets_the_next_one_pass
                 a_call_that_blocks_does_not
+                what_waits_for_a_system_is_woken_in_order
+                a_call_may_wait_for_two_systems_and_a_time
                 a_finished_call_can_block_too
                 withheld_numbers_share_no_lane
                 keys_that_meet_become_one_lane

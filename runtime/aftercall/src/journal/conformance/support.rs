@@ -165,12 +165,18 @@ pub(in crate::journal) async fn finish(journal: &dyn Journal, claim: &Claim, sec
 
 /// Into a status, without a time and without blocking.
 pub(in crate::journal) fn status_change(status: CallStatus) -> Record {
-    Record::Call(CallChange { status, reason: None, next_at: None, blocks_lane: false })
+    Record::Call(CallChange { status, reason: None, next_at: None, waits_for: Vec::new(), blocks_lane: false })
 }
 
 /// Again at a second.
 pub(in crate::journal) fn again_at(seconds: i64, blocks_lane: bool) -> Record {
-    Record::Call(CallChange { status: CallStatus::Waiting, reason: Some("busy there".to_owned()), next_at: Some(at(seconds)), blocks_lane })
+    Record::Call(CallChange {
+        status: CallStatus::Waiting,
+        reason: Some("busy there".to_owned()),
+        next_at: Some(at(seconds)),
+        waits_for: Vec::new(),
+        blocks_lane,
+    })
 }
 
 /// A write changes its state and nothing else.

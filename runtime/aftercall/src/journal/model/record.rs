@@ -299,8 +299,10 @@ pub struct CallChange {
     pub status: CallStatus,
     /// Why, in words.
     pub reason: Option<String>,
-    /// When to work it again, with `Waiting`. `None`: not before an amendment or a person.
+    /// When to work it again, with `Waiting`. `None`: not before it is woken, amended, or a person says so.
     pub next_at: Option<Timestamp>,
+    /// The connections that it waits for, with `Waiting`: [`wake`](super::super::Journal::wake) gives it a time.
+    pub waits_for: Vec<String>,
     /// Whether later calls of the lane wait for this one. It holds with a final status too: that is how a call that is
     /// held for a person keeps its caller's next call from making a second contact.
     pub blocks_lane: bool,

@@ -1,6 +1,7 @@
 //! [`SqliteJournal`]: the handle, and which transaction goes to which thread.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
@@ -187,6 +188,10 @@ impl Journal for SqliteJournal {
         self.write("record what happened", move |tx| write::record(tx, recording))
     }
 
+    fn wake(&self, connection: String, max: usize, now: Timestamp) -> Answer<'_, usize> {
+        self.write("wake calls", move |tx| write::wake(tx, &connection, max, now))
+    }
+
     fn intervene(&self, intervention: Intervention) -> Answer<'_, Recorded> {
         self.write("record what a person decided", move |tx| write::intervene(tx, intervention))
     }
@@ -269,6 +274,10 @@ impl Journal for SqliteJournal {
 
     fn counts(&self) -> Answer<'_, Counts> {
         self.read("count", read::counts)
+    }
+
+    fn parked(&self) -> Answer<'_, BTreeMap<String, u64>> {
+        self.read("count what waits for a system", read::parked)
     }
 
     fn next_due(&self, now: Timestamp) -> Answer<'_, Option<Timestamp>> {

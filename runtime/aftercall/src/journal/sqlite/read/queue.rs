@@ -1,5 +1,7 @@
 //! How the queue stands: what is due, what waits for a person, how much of everything there is.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::Value};
 
@@ -13,6 +15,13 @@ use super::super::{
 pub(crate) fn next_due(conn: &Connection, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
     let next = conn.prepare_cached("SELECT min(ready_at) FROM lanes WHERE ready_at IS NOT NULL")?.query_row([], |row| time(row, 0))?;
     Ok(next.map(|at| at.max(now)))
+}
+
+/// See [`Journal::parked`](super::super::super::api::Journal::parked).
+pub(crate) fn parked(conn: &Connection) -> Result<BTreeMap<String, u64>, Fault> {
+    let mut statement = conn.prepare_cached("SELECT connection, count(*) FROM parked INDEXED BY parked_connection GROUP BY connection")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, count(row, 1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// See [`Journal::counts`](super::super::super::api::Journal::counts).

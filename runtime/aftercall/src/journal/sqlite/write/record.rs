@@ -15,7 +15,7 @@ use super::{
         },
         fault::Fault,
         queue::Tx,
-        row::{Us, us},
+        row::{Us, limit, us},
     },
     answer, hold, lanes,
 };
@@ -158,7 +158,7 @@ fn write(tx: &mut Tx<'_>, head: &Head, now: Timestamp, change: &WriteChange) -> 
 }
 
 fn call(tx: &mut Tx<'_>, head: &mut Head, revision: i64, now: Timestamp, change: CallChange) -> Result<(), Fault> {
-    let CallChange { mut status, mut reason, mut next_at, blocks_lane } = change;
+    let CallChange { mut status, mut reason, mut next_at, waits_for, blocks_lane } = change;
     if head.revision > revision {
         // The worker speaks of an outcome that no longer counts; the newer one is still to be carried over.
         if status.is_final() {
@@ -173,7 +173,35 @@ fn call(tx: &mut Tx<'_>, head: &mut Head, revision: i64, now: Timestamp, change:
         .prepare_cached("UPDATE calls SET status = ?2, status_reason = ?3, next_at = ?4, blocks_lane = ?5, changed_at = ?6 WHERE seq = ?1")?
         .execute(params![head.seq, status, reason, us(next_at), blocks_lane, Us(now)])?;
     head.status = status;
+    tx.conn.prepare_cached("DELETE FROM parked WHERE call = ?1")?.execute([head.seq])?;
+    for connection in waits_for.iter().filter(|_| !status.is_final()) {
+        tx.conn
+            .prepare_cached("INSERT OR IGNORE INTO parked (call, connection) VALUES (?1, ?2)")?
+            .execute(params![head.seq, connection])?;
+    }
     Ok(())
+}
+
+/// See [`Journal::wake`](super::super::super::api::Journal::wake).
+pub(crate) fn wake(tx: &mut Tx<'_>, connection: &str, max: usize, now: Timestamp) -> Result<usize, Fault> {
+    let parked: Vec<(CallSeq, LaneId)> = tx
+        .conn
+        .prepare_cached(
+            "SELECT p.call, c.lane FROM parked p INDEXED BY parked_connection JOIN calls c ON c.seq = p.call
+             WHERE p.connection = ?1 ORDER BY p.call LIMIT ?2",
+        )?
+        .query_map(params![connection, limit(max)], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (call, lane) in &parked {
+        tx.conn
+            .prepare_cached(
+                "UPDATE calls SET next_at = min(coalesce(next_at, ?2), ?2), changed_at = ?2 WHERE seq = ?1 AND status = 'waiting'",
+            )?
+            .execute(params![call, Us(now)])?;
+        tx.conn.prepare_cached("DELETE FROM parked WHERE call = ?1")?.execute([call])?;
+        lanes::hurry(tx, *lane, now)?;
+    }
+    Ok(parked.len())
 }
 
 fn link(tx: &mut Tx<'_>, lane: LaneId, now: Timestamp, connection: &str, record: Option<&Json>) -> Result<(), Fault> {

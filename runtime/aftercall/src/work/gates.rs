@@ -1,0 +1,84 @@
+//! Systems that are left alone: asks whether they are back, and gives the calls that waited for them back to the queue, the oldest first
+//! and not all at once.
+//!
+//! Not for finding out that a system is away: that is `connect`, by what its answers say.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::worker::Worker;
+use crate::connect::Circuit;
+use crate::journal;
+
+/// Between two portions of what waited.
+const PORTION: Duration = Duration::from_secs(1);
+/// The first portion, where the manifest does not say; each is twice the one before.
+const FIRST: usize = 8;
+/// How often the journal is asked while it fails.
+const JOURNAL_PAUSE: Duration = Duration::from_millis(500);
+
+impl Worker {
+    /// A call waits for a system now.
+    pub(super) fn parked(&self) {
+        self.parked.notify_one();
+    }
+
+    /// Asks systems that are away whether they are back, and wakes what waited for them, until told to stop.
+    pub(super) async fn keep_gates(&self, stop: &CancellationToken) {
+        let mut changed = self.connections.circuits_changed();
+        let mut portions: BTreeMap<String, usize> = BTreeMap::new();
+        loop {
+            changed.mark_unchanged();
+            let due = self.connections.probe_due().await;
+            let more = match self.wake_portion(&mut portions).await {
+                Ok(more) => more.then(|| Instant::now() + PORTION),
+                Err(error) => {
+                    tracing::error!(%error, "the journal does not give back what waited");
+                    Some(Instant::now() + JOURNAL_PAUSE)
+                }
+            };
+            if self.draining.swap(more.is_some(), Ordering::AcqRel) && more.is_none() {
+                self.finished.notify_one();
+            }
+            let next = due.into_iter().chain(more).min();
+            let rest = async {
+                match next {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                seen = changed.changed() => if seen.is_err() { break },
+                () = self.parked.notified() => {}
+                () = rest => {}
+            }
+        }
+    }
+
+    /// Wakes the next portion of each connection that is there. Gives whether anything is left for one that is.
+    async fn wake_portion(&self, portions: &mut BTreeMap<String, usize>) -> Result<bool, journal::Error> {
+        let parked = self.journal.parked().await?;
+        let circuits = self.connections.circuits();
+        portions.retain(|connection, _| parked.contains_key(connection));
+        let mut more = false;
+        for (connection, waiting) in parked {
+            if matches!(circuits.get(&connection), Some(Circuit::Open { .. })) {
+                portions.remove(&connection);
+                continue;
+            }
+            let declared = self.connections.drain_per_s(&connection).map(|calls| calls as usize);
+            let portion = portions.entry(connection.clone()).or_insert(FIRST);
+            let max = declared.unwrap_or(*portion);
+            *portion = portion.saturating_mul(2);
+            let woken = self.journal.wake(connection, max, self.now()).await?;
+            more |= u64::try_from(woken).unwrap_or(u64::MAX) < waiting;
+        }
+        Ok(more)
+    }
+}
