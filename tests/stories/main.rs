@@ -14,6 +14,7 @@ mod follow_ups;
 mod hard;
 mod matching;
 mod outages;
+mod receipts;
 mod refusals;
 mod reviews;
 mod service;

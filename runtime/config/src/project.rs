@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::condition::Condition;
 use crate::decl::{
     BreakerDecl, ConnectorDecl, EventKind, GrantDecl, IdentityKind, LimitsDecl, ObjectDecl, OnAmbiguous, OnNoIdentity, ParseDecl,
-    PolicyDecl, RetryDecl, SignatureDecl,
+    PolicyDecl, RetryDecl, SignatureDecl, VerifyDecl,
 };
 use crate::rules::MatchRules;
 use crate::template::Template;
@@ -370,6 +370,8 @@ pub struct WriteRule {
     pub retry: BTreeMap<String, RetryDecl>,
     /// Sent again where nothing can tell a second one from the first.
     pub at_least_once: bool,
+    /// Whether it is read back.
+    pub verify: VerifyDecl,
     /// The line of the write in the pipeline.
     pub origin: Origin,
     /// The mapping's file.

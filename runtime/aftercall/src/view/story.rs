@@ -149,6 +149,8 @@ fn write_text(out: &mut String, write: &WriteRow) {
         // A link or a record that moved: what it was says as much as what it is.
         let moved = matches!(text("policy"), "link" | "merge").then(|| format!("{} -> {shown}", text("before")));
         let shown = moved.unwrap_or(shown);
+        let found = field.get("found").filter(|found| !found.is_null()).map(|found| format!(" (there: {})", value(found, 60)));
+        let shown = shown + &found.unwrap_or_default();
         let because = field["because"].as_str().map(|b| format!(" ({b})")).unwrap_or_default();
         let tail = dim(&format!("{}  {}", text("policy"), text("origin")));
         let _ = writeln!(out, "      {} {} {shown}{because}   {tail}", pad(text("state"), 8), pad(text("field"), width));

@@ -32,7 +32,7 @@ impl Hand<'_> {
             let Op::Create { marker } = &write.op else { continue };
             let is_due = |p: &&mut Progress| p.state == WriteState::Unknown && p.next_at.is_some_and(|at| at <= now);
             let Some(progress) = standing.get_mut(&write.id).filter(is_due) else { continue };
-            let Some(rule) = self.pipeline.writes.iter().find(|r| r.id == write.id) else { continue };
+            let Some(rule) = self.rule(write) else { continue };
             let looked = match self.worker.connections.reader().probe(&rule.connection, &write.object, marker).await {
                 Ok(Probe::Found(record)) => self.read_back(write, progress, &record.id).await.map(|()| Some(record.id)),
                 Ok(Probe::Absent | Probe::CannotTell) => Ok(None),
@@ -114,7 +114,7 @@ impl Hand<'_> {
     ///
     /// Errors: it cannot be read, so nobody knows.
     pub(super) async fn read_back(&self, write: &Write, progress: &mut Progress, id: &str) -> Result<(), Failure> {
-        let Some(rule) = self.pipeline.writes.iter().find(|r| r.id == write.id) else { return Ok(()) };
+        let Some(rule) = self.rule(write) else { return Ok(()) };
         if progress.refused.is_empty() || progress.attempt < 2 || !matches!(write.op, Op::Create { .. }) {
             return Ok(());
         }
@@ -144,7 +144,7 @@ impl Hand<'_> {
     /// After a booking: is anybody else there now? Then ours is given back, and the sentence says who.
     async fn second_look(&self, write: &Write, id: &str) -> Option<String> {
         let booking = write.booking.as_ref()?;
-        let rule = self.pipeline.writes.iter().find(|r| r.id == write.id)?;
+        let rule = self.rule(write)?;
         match self.worker.connections.reader().book_check(&rule.connection, &write.object, id, booking.start, booking.end).await {
             Ok(Check::Clear) => None,
             Ok(Check::Taken { by }) => {

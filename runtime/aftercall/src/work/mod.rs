@@ -1,6 +1,6 @@
 //! Making it happen, and being sure of it: lanes, plans, intents, attempts, outcomes.
 //!
-//! `worker` takes calls, `callers` tells about somebody while the call is under way, `gather` and `reading` read, `perform` commits and acts, `doubt` looks where an answer is missing, `step` decides what a failure means, `progress` knows
+//! `worker` takes calls, `callers` tells about somebody while the call is under way, `gather` and `reading` read, `perform` commits and acts, `doubt` looks where an answer is missing, `step` decides what a failure means, `verify` reads back, `progress` knows
 //! where a call stands, `gates` give back what waited for a system that was away. The only holder of a `Writer`.
 
 mod answers;
@@ -14,6 +14,7 @@ mod progress;
 mod reading;
 mod retry;
 mod step;
+mod verify;
 mod versions;
 mod wording;
 mod worker;

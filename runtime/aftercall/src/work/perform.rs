@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aftercall_config::call::CallOutcome;
 use aftercall_config::decl::{ErrorClass, ExhaustedDecl};
 use aftercall_config::functions::timestamp;
-use aftercall_config::project::{Connection, Pipeline, Project};
+use aftercall_config::project::{Connection, Pipeline, Project, WriteRule};
 use aftercall_plan::context::{KnownContact, Record as CrmRecord};
 use aftercall_plan::matching;
 use aftercall_plan::model::{FieldVerdict, Op, Plan, Write};
@@ -137,6 +137,12 @@ impl Hand<'_> {
             let now = self.worker.now();
             let next = self.admitted(&plan, &mut standing, now);
             if next.is_empty() {
+                let unread = self.to_verify(&plan, &standing);
+                if !unread.is_empty() {
+                    // What has landed is on record before anything else is asked.
+                    self.worker.journal.record(recording(self.claim, now, records, Then::Keep)).await?;
+                    records = self.verify(unread, &mut standing).await;
+                }
                 return self.finish(&plan, &standing, records).await;
             }
             self.intend(&next, &mut standing, records).await?;
@@ -286,9 +292,14 @@ impl Hand<'_> {
         Ok(Ok((plan, standing)))
     }
 
+    /// The rule of the pipeline that asked for a write.
+    pub(super) fn rule(&self, write: &Write) -> Option<&WriteRule> {
+        self.pipeline.writes.iter().find(|rule| rule.id == write.id)
+    }
+
     /// The policy for a failure of this write.
     pub(super) fn policy(&self, write: &Write, class: ErrorClass) -> RetryPolicy {
-        match self.pipeline.writes.iter().find(|rule| rule.id == write.id) {
+        match self.rule(write) {
             Some(rule) => policy(&[&self.pipeline.retry, &rule.retry], class),
             None => policy(&[&self.pipeline.retry], class),
         }
@@ -312,8 +323,7 @@ impl Hand<'_> {
 
     /// Where a write goes. A merge is of no rule of the pipeline: it is about the caller's own record.
     fn connection_of(&self, write: &Write) -> Arc<Connection> {
-        let rule = self.pipeline.writes.iter().find(|rule| rule.id == write.id);
-        rule.map_or(&self.pipeline.connection, |rule| &rule.connection).clone()
+        self.rule(write).map_or(&self.pipeline.connection, |rule| &rule.connection).clone()
     }
 
     /// The caller's record, as far as the plan knows it already: the next call need not search for it.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aftercall_config::project::Pipeline;
 use aftercall_plan::model::{FieldVerdict, LinkTo, Op, Plan, Write};
+use aftercall_plan::policy::value::is_empty;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -27,6 +28,10 @@ pub(super) struct Progress {
     pub(super) next_at: Option<Timestamp>,
     /// Fields that the system refused, each with its word for why.
     pub(super) refused: BTreeMap<String, String>,
+    /// What stands in a field other than what was confirmed, as read back; null for nothing at all.
+    pub(super) found: BTreeMap<String, Value>,
+    /// Why it could not be read back, or that it was.
+    pub(super) read_back: Option<Result<(), String>>,
     /// Its system is left alone: it is due, and waits to be woken.
     pub(super) away: bool,
     /// Why it waits for a person, where the plan does not say it itself: another call has the time.
@@ -36,7 +41,18 @@ pub(super) struct Progress {
 impl Progress {
     /// A write that nothing has happened to.
     pub(super) fn fresh(state: WriteState) -> Self {
-        Self { state, attempt: 0, record_id: None, since: None, next_at: None, refused: BTreeMap::new(), away: false, held: None }
+        Self {
+            state,
+            attempt: 0,
+            record_id: None,
+            since: None,
+            next_at: None,
+            refused: BTreeMap::new(),
+            found: BTreeMap::new(),
+            read_back: None,
+            away: false,
+            held: None,
+        }
     }
 
     /// As the journal has it.
@@ -52,6 +68,8 @@ impl Progress {
             since: row.since,
             next_at: row.next_at,
             refused,
+            found: receipt.iter().filter_map(|f| Some((f["field"].as_str()?.to_owned(), f.get("found")?.clone()))).collect(),
+            read_back: None,
             away: false,
             held: row.trouble.as_ref().filter(|_| row.state == WriteState::Held).map(|trouble| trouble.message.clone()),
         }
@@ -147,18 +165,31 @@ pub(super) fn receipt(write: &Write, progress: &Progress) -> Value {
             let refused = progress.refused.get(&field.field);
             let state = match field.verdict {
                 FieldVerdict::Write if refused.is_some() => "refused",
-                FieldVerdict::Write if landed => "landed",
+                FieldVerdict::Write if landed => match progress.found.get(&field.field) {
+                    None => "landed",
+                    Some(found) if is_empty(found) => "missing",
+                    Some(_) => "changed",
+                },
                 FieldVerdict::Write => "planned",
                 FieldVerdict::Same => "same",
                 FieldVerdict::Kept => "kept",
                 FieldVerdict::Conflict => "conflict",
                 FieldVerdict::Absent => "absent",
             };
-            json!({
+            let mut line = json!({
                 "field": field.field, "state": state, "value": field.after, "before": field.before,
                 "policy": field.policy.as_str(), "origin": field.origin.to_string(),
                 "because": refused.or(field.because.as_ref()),
-            })
+            });
+            if let (FieldVerdict::Write, Some(found)) = (field.verdict, progress.found.get(&field.field)) {
+                line["found"] = found.clone();
+            }
+            match &progress.read_back {
+                Some(Ok(())) if state == "landed" => line["verified"] = json!(true),
+                Some(Err(because)) if state == "landed" => line["not_verified"] = json!(because),
+                _ => {}
+            }
+            line
         })
         .collect();
     Value::Array(fields.into_iter().chain(moves(write, landed)).collect())
@@ -229,6 +260,8 @@ pub(super) fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -
     let stuck: Vec<&Write> = open.iter().chain(&unknown).copied().collect();
     let applied = plan.writes.iter().any(|w| state(w) == WriteState::Applied);
     let refused = plan.writes.iter().any(|w| standing.get(&w.id).is_some_and(|p| !p.refused.is_empty()));
+    let lacking = |p: &Progress| p.found.iter().find(|(_, found)| is_empty(found)).map(|(field, _)| field.clone());
+    let missing = plan.writes.iter().find_map(|w| Some((&w.id, lacking(standing.get(&w.id)?)?)));
     let (status, reason) = if !trouble.is_empty() {
         let status = if applied { CallStatus::Partial } else { CallStatus::Dead };
         let behind = if stuck.is_empty() { String::new() } else { format!("; {} waits for it", names(&stuck)) };
@@ -246,6 +279,8 @@ pub(super) fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -
         (CallStatus::Review, Some(review.clone()))
     } else if refused {
         (CallStatus::Partial, Some("a field was refused; everything else landed".to_owned()))
+    } else if let Some((write, field)) = missing {
+        (CallStatus::Partial, Some(format!("{write}: the system confirmed `{field}`, and nothing stands there")))
     } else if applied || plan.writes.iter().any(|w| matches!(w.op, Op::Nothing { .. })) {
         (CallStatus::Landed, None)
     } else {

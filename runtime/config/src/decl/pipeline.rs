@@ -106,6 +106,23 @@ pub struct WriteDecl {
     /// `at_least_once`: where the answer is lost and the system cannot tell a second record from the first, send again rather than wait for a
     /// person. It may then be there twice. Left out: the strongest promise that the system keeps.
     pub guarantee: Option<GuaranteeDecl>,
+    /// Whether the record is read back after it was written, one request each time: `always`, `sample` (one write in twenty) or `never`. Some
+    /// systems confirm a value and keep another, or none. Left out: `never`.
+    #[serde(default)]
+    pub verify: VerifyDecl,
+}
+
+/// Whether a record is read back after it was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VerifyDecl {
+    /// Each time.
+    Always,
+    /// One write in twenty.
+    Sample,
+    /// What the system confirms is believed.
+    #[default]
+    Never,
 }
 
 /// A promise that is chosen, not kept by the system.

@@ -12,7 +12,7 @@ use super::retry::{self, duration};
 use super::scope::{call_only_types, open_types, pipeline_types};
 use super::{Typed, Written};
 use crate::condition::Condition;
-use crate::decl::{GuaranteeDecl, IdentityKind, MappingDecl, PipelineDecl, ProjectDecl, RouteDecl, WriteDecl};
+use crate::decl::{GuaranteeDecl, IdentityKind, MappingDecl, PipelineDecl, ProjectDecl, RouteDecl, VerifyDecl, WriteDecl};
 use crate::finding::{Code, Finding, Place, listed, nearest};
 use crate::project::{Connection, Due, FieldRule, LinkRule, Object, Pick, Pipeline, RouteRule, Target, WriteRule};
 use crate::rules::MatchRules;
@@ -348,6 +348,7 @@ impl WriteContext<'_> {
             fields: fields.into_values().map(|(rule, _)| rule).collect(),
             links: Vec::new(),
             retry: write.retry.clone().into_iter().collect(),
+            verify: write.verify,
             at_least_once: write.guarantee == Some(GuaranteeDecl::AtLeastOnce),
             origin: origin_of(self.typed, at),
             mapping_file: mapping.document.file.clone(),
@@ -381,6 +382,9 @@ impl WriteContext<'_> {
         }
         if (write.target.is_some() || is_contact) && object.update.is_none() {
             lacks("updates", "update");
+        }
+        if write.verify != VerifyDecl::Never && object.read.is_none() {
+            lacks("reads", "read");
         }
         let unsure = match object.decl.identity.as_ref().map(|identity| identity.kind) {
             None => Some("give the object an `identity` in the connector, if the system has a field for it"),

@@ -32,11 +32,13 @@ pub(crate) struct Settings {
     pub(crate) row_lock_next: u32,
     /// The `n` of `api-usage=used/n`.
     pub(crate) api_limit: u64,
+    /// What a before-save flow of the office sets: table, field, value.
+    pub(crate) flow: Vec<(usize, usize, Option<Cell>)>,
 }
 
 impl std::default::Default for Settings {
     fn default() -> Self {
-        Self { duplicate_rule: DuplicateRule::Off, index_lag_ms: 2_000, row_lock_next: 0, api_limit: 100_000 }
+        Self { duplicate_rule: DuplicateRule::Off, index_lag_ms: 2_000, row_lock_next: 0, api_limit: 100_000, flow: Vec::new() }
     }
 }
 

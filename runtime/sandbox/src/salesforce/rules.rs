@@ -33,6 +33,9 @@ pub(crate) fn before(org: &Org, table: usize, old: Option<&Row>, row: &mut Row, 
         }
         _ => {}
     }
+    for (_, field, value) in org.settings.flow.iter().filter(|(of, ..)| *of == table) {
+        row.set(*field, value.clone());
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::{
-    Salesforce,
+    Salesforce, cell,
     org::DuplicateRule,
     schema::{Field, Kind},
 };
@@ -30,16 +30,34 @@ impl Salesforce {
                 "rotate_refresh_tokens" => {
                     self.tokens.rotates = value.as_bool().ok_or_else(|| format!("`{name}` is true or false"))?;
                 }
+                "flow" => self.set_flow(value)?,
                 "custom_fields" => self.each_field(name, value, Self::add_field)?,
                 "hidden_fields" => self.each_field(name, value, Self::hide_field)?,
                 _ => {
                     return Err(format!(
                         "there is no setting `{name}`; there are duplicate_rule, index_lag_ms, row_lock_next, api_limit, \
-                         rotate_refresh_tokens, custom_fields and hidden_fields"
+                         rotate_refresh_tokens, flow, custom_fields and hidden_fields"
                     ));
                 }
             }
         }
+        Ok(())
+    }
+
+    /// A before-save flow: `{"Task": {"CallDisposition": null, "Subject": "Call"}}` empties one field and overwrites the other, whoever saves.
+    fn set_flow(&mut self, value: &Value) -> Result<(), String> {
+        let objects = value.as_object().ok_or("`flow` is an object: {\"Task\": {\"Subject\": \"Call\"}}")?;
+        let mut flow = Vec::new();
+        for (object, fields) in objects {
+            let table = self.org.schema.find(object).ok_or_else(|| format!("there is no object `{object}`"))?;
+            for (name, value) in fields.as_object().ok_or_else(|| format!("the fields of `{object}` are no object"))? {
+                let known = &self.org.schema.objects[table];
+                let at = known.find(name).ok_or_else(|| format!("`{object}` has no field `{name}`"))?;
+                let cell = cell::read(known.fields[at].kind, value).map_err(|_| format!("`{name}` cannot be {value}"))?;
+                flow.push((table, at, cell));
+            }
+        }
+        self.org.settings.flow = flow;
         Ok(())
     }
 
