@@ -37,6 +37,9 @@ pub fn text(calls: &[CallSummary]) -> String {
         if let Some(reason) = &call.status_reason {
             let _ = write!(out, "  {}", dim(&value(&Value::from(reason.as_str()), 100)));
         }
+        if let Some(earlier) = call.behind.as_ref().filter(|_| call.status_reason.is_none()) {
+            let _ = write!(out, "  {}", dim(&format!("waits for {earlier} of the same caller")));
+        }
         if call.question.is_some() && call.question != call.status_reason {
             let _ = write!(out, "  {}", dim("a person is asked: `aftercall review`"));
         }

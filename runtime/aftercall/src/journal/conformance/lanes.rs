@@ -12,7 +12,7 @@ use std::{
 use futures_util::future::join_all;
 
 use super::support::*;
-use crate::journal::{Accepted, CallChange, CallStatus, Claiming, Guard, Journal, PlanOutcome, Record, Then, WriteState};
+use crate::journal::{Accepted, CallChange, CallFilter, CallStatus, Claiming, Guard, Journal, PlanOutcome, Record, Then, WriteState};
 
 pub(in crate::journal) async fn one_call_of_a_lane_at_a_time_in_order(journal: &dyn Journal) -> Case {
     journal.accept(vec![call("a", &["k"]), call("b", &["k"]), call("c", &["other"])]).await?;
@@ -44,6 +44,8 @@ pub(in crate::journal) async fn a_call_that_blocks_does_not(journal: &dyn Journa
     assert!(claims(journal, 29, 9).await?.is_empty());
     accept(journal, arriving(call("c", &["k"]), 29)).await?;
     assert!(claims(journal, 29, 9).await?.is_empty(), "a newcomer does not pass either");
+    let behind: Vec<Option<String>> = journal.calls(CallFilter::default()).await?.into_iter().map(|call| call.behind).collect();
+    assert_eq!(behind, [Some("a".to_owned()), Some("a".to_owned()), None], "c, b, a");
     let claim = only(claims(journal, 30, 9).await?);
     assert_eq!(claim.call.id, "a");
     assert!(claim.call.blocks_lane);

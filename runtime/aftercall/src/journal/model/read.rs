@@ -96,6 +96,8 @@ pub struct CallSummary {
     pub next_at: Option<Timestamp>,
     /// Whether it keeps later calls of its lane waiting.
     pub blocks_lane: bool,
+    /// The earlier call of its lane that it waits for, while it waits.
+    pub behind: Option<String>,
     /// When it was last changed.
     pub changed_at: Timestamp,
     /// How many of its writes are in which state.

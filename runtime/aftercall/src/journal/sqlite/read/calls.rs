@@ -11,7 +11,9 @@ use super::super::{
 /// The columns of a [`CallSummary`] without its outcome, of `calls c`, for [`summary`].
 pub(super) const COLUMNS: &str = "c.seq, c.id, c.source, c.lane, c.revision, c.provisional, c.status, c.status_reason, \
      c.pipeline, c.config_version, c.started_at, c.received_at, c.next_at, c.blocks_lane, c.changed_at, \
-     CASE WHEN EXISTS (SELECT 1 FROM answers a WHERE a.call = c.seq) THEN NULL ELSE c.question END";
+     CASE WHEN EXISTS (SELECT 1 FROM answers a WHERE a.call = c.seq) THEN NULL ELSE c.question END, \
+     CASE WHEN c.status = 'waiting' THEN (SELECT b.id FROM calls b INDEXED BY calls_line WHERE b.lane = c.lane AND b.seq < c.seq \
+     AND (b.status = 'waiting' OR b.blocks_lane = 1) AND b.blocks_lane = 1 ORDER BY b.seq LIMIT 1) END";
 
 /// Reads a row of [`COLUMNS`]; the outcome and the count of writes come later.
 pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<CallSummary> {
@@ -32,6 +34,7 @@ pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<CallSummary> {
         blocks_lane: row.get(13)?,
         changed_at: row.get::<_, Us>(14)?.0,
         question: row.get(15)?,
+        behind: row.get(16)?,
         writes: Default::default(),
         outcome: None,
     })
@@ -44,7 +47,7 @@ pub(crate) fn calls(conn: &Connection, filter: &CallFilter) -> Result<Vec<CallSu
     let rows = statement.query_map(params_from_iter(values), |row| {
         let mut call = summary(row)?;
         if filter.with_outcome {
-            call.outcome = row.get(16)?;
+            call.outcome = row.get(17)?;
         }
         Ok(call)
     })?;
