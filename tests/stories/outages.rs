@@ -209,6 +209,54 @@ fn what_nobody_can_tell_after_a_kill_waits_for_a_person() {
     drop(service);
 }
 
+/// Story: the person has looked, and it is there. It is taken for landed under the id that they give; one that is not there is not believed.
+#[test]
+fn what_a_person_has_found_has_landed() {
+    let desk = with_a_new_deal();
+    desk.crm.fault(FaultSpec::next(FaultKind::CommitThenDrop, 1).on_path("composite"));
+    desk.sync(&[stranger("c-1")]).exits(1);
+    a_person_must_look(&desk, 3);
+    // Tried again without a look: nothing is sent, and it is said what to look for.
+    let ran = desk.run(&["retry", "json:c-1"]).exits(1);
+    assert!(ran.stderr.contains("look into crm") && ran.stderr.contains("--found deal=RECORD"), "{}", ran.stderr);
+    a_person_must_look(&desk, 3);
+    for (wrong, why) in [
+        (["--found", "deal="], "--found WRITE=RECORD"),
+        (["--found", "call=00T000000000001AAA"], "`call` of json:c-1 is not in doubt; deal is"),
+        (["--absent", "dael"], "`dael` of json:c-1 is not in doubt"),
+    ] {
+        let ran = desk.run(&[&["retry", "json:c-1"][..], &wrong].concat()).exits(2);
+        assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    }
+    desk.run(&["retry", "json:c-1", "--found", "deal=006000000000999AAA"]).exits(1);
+    let story = desk.story("json:c-1");
+    let deal = only(crate::support::rows(&story, "writes").into_iter().filter(|w| w["write"] == "deal").collect(), "the deal");
+    assert_eq!((text(&deal, "state"), text(&deal["trouble"], "message")), ("unknown", "there is no record `006000000000999AAA`"));
+    let made = desk.crm_rows("Opportunity").pop().expect("the new deal");
+    desk.run(&["retry", "json:c-1", "--found", &format!("deal={}", text(&made, "Id")), "--by", "olga"]).exits(0);
+    assert_eq!((desk.status("json:c-1").as_str(), desk.crm_rows("Opportunity").len()), ("landed", 3));
+    landed_once(&desk, 7);
+}
+
+/// Story: the person has looked, and it is not there. It goes out again, once; so does what waited behind it, and a service that runs
+/// carries it out.
+#[test]
+fn what_a_person_has_not_found_goes_out_again() {
+    let desk = with_a_new_deal();
+    desk.crm.fault(FaultSpec::next(FaultKind::Timeout, 1).on_path("composite"));
+    let service = desk.serve();
+    service.take(&stranger("c-1"));
+    desk.asked("composite", 1);
+    service.kill();
+    let service = desk.serve();
+    desk.settled(1);
+    a_person_must_look(&desk, 2);
+    desk.run(&["retry", "json:c-1", "--absent", "deal"]).exits(0);
+    assert_eq!((desk.status("json:c-1").as_str(), desk.crm_rows("Opportunity").len()), ("landed", 3));
+    landed_once(&desk, 7);
+    drop(service);
+}
+
 /// Story: a booking whose answer gets lost, or which arrives late, is one booking.
 #[test]
 fn a_booking_with_a_lost_answer_is_one_booking() {

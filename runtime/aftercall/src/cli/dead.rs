@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aftercall_config::decl::ErrorClass;
 use aftercall_config::resolve::duration;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::intervene::{Word, again, intervene};
@@ -11,6 +12,7 @@ use super::talk::{self, data, talk as say};
 use super::{Format, ProjectDir};
 use crate::journal::{CallChange, CallFilter, CallStatus, Journal, NewEvent, Record, Story, WriteChange, WriteState};
 use crate::view;
+use crate::work::{said_to_be_absent, said_to_be_there};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -50,18 +52,62 @@ pub(crate) struct Args {
     format: Format,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct RetryArgs {
+    #[command(flatten)]
+    which: Args,
+    /// Of a write that is perhaps written: I have looked, and its record is there under this id. All else of the call goes on from it
+    #[arg(long, value_name = "WRITE=RECORD")]
+    found: Vec<String>,
+    /// Of a write that is perhaps written: I have looked, and its record is not there; send it again
+    #[arg(long, value_name = "WRITE")]
+    absent: Vec<String>,
+}
+
 /// The most calls of one command.
 const MOST: usize = 10_000;
 
 /// `retry`. 0: all landed; 1: some did not, or not yet; 2: used wrongly.
-pub(crate) fn retry(args: &Args) -> anyhow::Result<u8> {
-    run(args, "retry", |story| {
-        let failed = story.writes.iter().filter(|write| matches!(write.state, WriteState::Dead | WriteState::Rejected));
-        let mut records: Vec<Record> =
-            failed.map(|write| Record::Write(WriteChange::to(write.write.clone(), WriteState::Planned))).collect();
-        records.push(again("a person asked for it again", story.writes.is_empty()));
-        records
-    })
+pub(crate) fn retry(args: &RetryArgs) -> anyhow::Result<u8> {
+    let RetryArgs { which, found, absent } = args;
+    let said: Option<Vec<(&str, Option<&str>)>> = found
+        .iter()
+        .map(|text| text.split_once('=').filter(|(write, record)| !write.is_empty() && !record.is_empty()))
+        .map(|pair| pair.map(|(write, record)| (write, Some(record))))
+        .chain(absent.iter().map(|write| Some((write.as_str(), None))))
+        .collect();
+    let Some(said) = said else {
+        say("say which write and which record: --found WRITE=RECORD\n");
+        return Ok(2);
+    };
+    if !said.is_empty() && which.calls.is_empty() || !found.is_empty() && which.calls.len() != 1 {
+        say("what is there and what is not is said of calls by their ids, and a record belongs to one call\n");
+        return Ok(2);
+    }
+    run(which, "retry", |story| again_with(story, &said))
+}
+
+/// What a retry changes. `Err`: why what was said does not fit.
+fn again_with(story: &Story, said: &[(&str, Option<&str>)]) -> Result<Vec<Record>, String> {
+    let failed = story.writes.iter().filter(|write| matches!(write.state, WriteState::Dead | WriteState::Rejected));
+    let mut records: Vec<Record> = failed.map(|write| Record::Write(WriteChange::to(write.write.clone(), WriteState::Planned))).collect();
+    for (name, record) in said {
+        let write = story.writes.iter().find(|write| write.write == *name && write.state == WriteState::Unknown).ok_or_else(|| {
+            let open: Vec<&str> = in_doubt(story).collect();
+            let open = if open.is_empty() { "nothing of it".to_owned() } else { open.join(", ") };
+            format!("`{name}` of {} is not in doubt; {open} is", story.call.id)
+        })?;
+        let change = record.map_or_else(|| said_to_be_absent(write), |record| said_to_be_there(write, record, Timestamp::now()));
+        records.push(Record::Write(change));
+    }
+    // Until it is worked, nothing else may make this caller's record.
+    records.push(again("a person asked for it again", story.writes.is_empty() || in_doubt(story).next().is_some()));
+    Ok(records)
+}
+
+/// Writes of which nobody knows whether they are there.
+fn in_doubt(story: &Story) -> impl Iterator<Item = &str> {
+    story.writes.iter().filter(|write| write.state == WriteState::Unknown).map(|write| write.write.as_str())
 }
 
 /// `resolve`. 0: done; 2: used wrongly.
@@ -72,11 +118,11 @@ pub(crate) fn resolve(args: &Args) -> anyhow::Result<u8> {
     }
     run(args, "resolve", |_| {
         let reason = Some(format!("resolved: {}", args.reason.trim()));
-        vec![Record::Call(CallChange { status: CallStatus::Resolved, reason, next_at: None, waits_for: Vec::new(), blocks_lane: false })]
+        Ok(vec![Record::Call(CallChange { status: CallStatus::Resolved, reason, next_at: None, waits_for: Vec::new(), blocks_lane: false })])
     })
 }
 
-fn run(args: &Args, what: &str, records: impl Fn(&Story) -> Vec<Record>) -> anyhow::Result<u8> {
+fn run(args: &Args, what: &str, records: impl Fn(&Story) -> Result<Vec<Record>, String>) -> anyhow::Result<u8> {
     let Some(patience) = duration(&args.wait).and_then(|wait| Duration::try_from(wait).ok()) else {
         say(&format!("`{}` is no duration; write `30s` or `5m`\n", args.wait));
         return Ok(2);
@@ -107,11 +153,18 @@ fn run(args: &Args, what: &str, records: impl Fn(&Story) -> Vec<Record>) -> anyh
             return Ok(show(args, &stories));
         }
         let words = stories.iter().map(|story| {
-            let mut records = records(story);
+            let mut records = records(story)?;
             records.push(Record::Event(NewEvent { kind: what.to_owned(), write: None, data: json!({"reason": args.reason}).into() }));
-            Word { call: story.call.seq, id: story.call.id.clone(), records }
+            Ok(Word { call: story.call.seq, id: story.call.id.clone(), records })
         });
-        let told = intervene(&args.project.project, args.by.as_deref(), &args.reason, words.collect(), patience).await?;
+        let words = match words.collect::<Result<Vec<Word>, String>>() {
+            Ok(words) => words,
+            Err(why) => {
+                say(&format!("{why}\n"));
+                return Ok(2);
+            }
+        };
+        let told = intervene(&args.project.project, args.by.as_deref(), &args.reason, words, patience).await?;
         Ok(show(args, &told))
     })
 }
@@ -155,6 +208,15 @@ fn show(args: &Args, stories: &[Story]) -> u8 {
         Format::Human => {
             data(&view::calls::standing(stories));
             say(&format!("{} of {} did not land\n", left, stories.len()));
+            for story in stories.iter().filter(|story| story.call.status == CallStatus::Held) {
+                if let Some(write) = in_doubt(story).next() {
+                    let id = &story.call.id;
+                    say(&format!(
+                        "perhaps `{write}` of {id} is written: look into {}, then say `aftercall retry {id} --found {write}=RECORD` or `--absent {write}`\n",
+                        story.writes.iter().find(|w| w.write == write).map_or("the system", |w| w.connection.as_str())
+                    ));
+                }
+            }
         }
         Format::Json => {
             let calls: Vec<_> = stories

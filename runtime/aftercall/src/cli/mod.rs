@@ -66,7 +66,7 @@ enum Command {
     /// Whose record is it? What people are asked, and their answers
     Review(review::Args),
     /// Works again what did not land
-    Retry(dead::Args),
+    Retry(dead::RetryArgs),
     /// Says of what did not land that it needs no more work, and why
     Resolve(dead::Args),
     /// What a finding's code means and what to do

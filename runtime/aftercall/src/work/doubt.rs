@@ -15,7 +15,7 @@ use super::progress::{Progress, Standing};
 use super::retry::next_attempt;
 use super::wording::findable;
 use crate::connect::{Check, Failure, Probe};
-use crate::journal::{Record, Trouble, WriteChange, WriteState};
+use crate::journal::{Record, Trouble, WriteChange, WriteRow, WriteState};
 
 /// Seconds after which a lost write can no longer take effect, where the manifest does not say.
 const SETTLE_S: u32 = 60;
@@ -23,6 +23,21 @@ const SETTLE_S: u32 = 60;
 const LOOKS: u32 = 2;
 /// The longest wait between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
+
+/// How it stands in the journal that a person has found the record of a write in doubt.
+const FOUND: &str = "found_by_a_person";
+
+/// A person has looked into the system: the record of a write in doubt is there. It is read, and then taken for landed.
+pub fn said_to_be_there(write: &WriteRow, record: &str, now: Timestamp) -> WriteChange {
+    let trouble = Trouble { class: FOUND.to_owned(), message: format!("a person has found it: `{record}`"), http_status: None };
+    let (record_id, since, next_at) = (Some(record.to_owned()), write.since, Some(now));
+    WriteChange { trouble: Some(trouble), record_id, since, next_at, ..WriteChange::to(write.write.clone(), WriteState::Unknown) }
+}
+
+/// A person has looked into the system: the record of a write in doubt is not there. It is sent again, under the same marker.
+pub fn said_to_be_absent(write: &WriteRow) -> WriteChange {
+    WriteChange::to(write.write.clone(), WriteState::Planned)
+}
 
 impl Hand<'_> {
     /// Creates whose answer was lost are looked for by their marker before they are sent again. What is found has landed; what cannot be
@@ -33,10 +48,28 @@ impl Hand<'_> {
             let is_due = |p: &&mut Progress| p.state == WriteState::Unknown && p.next_at.is_some_and(|at| at <= now);
             let Some(progress) = standing.get_mut(&write.id).filter(is_due) else { continue };
             let Some(rule) = self.rule(write) else { continue };
-            let looked = match self.worker.connections.reader().probe(&rule.connection, &write.object, marker).await {
-                Ok(Probe::Found(record)) => self.read_back(write, progress, &record.id).await.map(|()| Some(record.id)),
-                Ok(Probe::Absent | Probe::CannotTell) => Ok(None),
-                Err(failure) => Err(failure),
+            let reader = self.worker.connections.reader();
+            let looked = match self.said_to_be(&write.id) {
+                Some(id) => match reader.read(&rule.connection, &write.object, &id, &[]).await {
+                    Ok(None) => {
+                        let trouble =
+                            Trouble { class: "not_found".to_owned(), message: format!("there is no record `{id}`"), http_status: None };
+                        progress.next_at = None;
+                        let change = WriteChange {
+                            trouble: Some(trouble),
+                            since: progress.since,
+                            ..WriteChange::to(write.id.clone(), WriteState::Unknown)
+                        };
+                        records.push(Record::Write(change));
+                        continue;
+                    }
+                    read => read.map(|record| record.map(|record| record.id)),
+                },
+                None => match reader.probe(&rule.connection, &write.object, marker).await {
+                    Ok(Probe::Found(record)) => self.read_back(write, progress, &record.id).await.map(|()| Some(record.id)),
+                    Ok(Probe::Absent | Probe::CannotTell) => Ok(None),
+                    Err(failure) => Err(failure),
+                },
             };
             match looked {
                 Ok(Some(id)) => {
@@ -102,6 +135,12 @@ impl Hand<'_> {
         let change =
             WriteChange { trouble, since: progress.since, next_at: Some(at), ..WriteChange::to(write.id.clone(), WriteState::Unknown) };
         records.push(Record::Write(change));
+    }
+
+    /// The record that a person has found.
+    fn said_to_be(&self, write: &str) -> Option<String> {
+        let row = self.claim.writes.iter().find(|row| row.write == write)?;
+        row.record_id.clone().filter(|_| row.trouble.as_ref().is_some_and(|trouble| trouble.class == FOUND))
     }
 
     /// What went wrong with a write last: it stands until something else does.

@@ -21,6 +21,7 @@ mod worker;
 
 pub use answers::remembered;
 pub use callers::Callers;
+pub use doubt::{said_to_be_absent, said_to_be_there};
 pub use gather::{Before, Memory, Trouble, WrittenMap, plan_call};
 pub use memory::{DryMemory, JournalMemory};
 pub use progress::own;
