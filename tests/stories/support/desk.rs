@@ -53,6 +53,26 @@ pub(crate) struct Desk {
     pub(crate) calendar: Sandbox,
 }
 
+/// A copy of a project in a folder of its own, connected to the stand-ins at these addresses, by name, with its secrets as files.
+pub(crate) fn project(from: &Path, origins: &[(String, String)]) -> TempDir {
+    let folder = TempDir::with_prefix("aftercall-story-").expect("a folder for the story");
+    copy_folder(from, folder.path(), &|text| {
+        let mut text = text.replace("\"env:", "\"file:secrets/");
+        for (name, port) in SYSTEMS {
+            if let Some((_, origin)) = origins.iter().find(|(stand_in, _)| stand_in == name) {
+                text = text.replace(&format!("http://127.0.0.1:{port}"), origin);
+            }
+        }
+        text
+    });
+    std::fs::create_dir_all(folder.path().join("secrets")).expect("a folder in the project");
+    for (name, value) in known_secrets() {
+        // As an editor leaves it, with a line break.
+        std::fs::write(folder.path().join("secrets").join(name), format!("{value}\n")).expect("a secret");
+    }
+    folder
+}
+
 impl Desk {
     /// `examples/front-desk`, its CRM holding `records.json`.
     pub(crate) fn salesforce() -> Self {
@@ -69,24 +89,10 @@ impl Desk {
     }
 
     fn copy(example: &str, crm: &'static str) -> Self {
-        let folder = TempDir::with_prefix("aftercall-story-").expect("a folder for the story");
-        let desk = Self { crm: stand_in(crm), calendar: stand_in("google-calendar"), folder };
-        let from = repository().join("examples").join(example);
-        copy_folder(&from, desk.root(), &|text| {
-            let mut text = text.replace("\"env:", "\"file:secrets/");
-            for (name, port) in SYSTEMS {
-                let stand_in = [&desk.crm, &desk.calendar].into_iter().find(|s| s.name() == name);
-                if let Some(stand_in) = stand_in {
-                    text = text.replace(&format!("http://127.0.0.1:{port}"), &stand_in.origin());
-                }
-            }
-            text
-        });
-        for (name, value) in known_secrets() {
-            // As an editor leaves it, with a line break.
-            desk.write(&format!("secrets/{name}"), &format!("{value}\n"));
-        }
-        desk
+        let (crm, calendar) = (stand_in(crm), stand_in("google-calendar"));
+        let origins = [&crm, &calendar].map(|s| (s.name().to_owned(), s.origin()));
+        let folder = project(&repository().join("examples").join(example), &origins);
+        Self { folder, crm, calendar }
     }
 
     /// Tries again at once where the examples wait for seconds: a story need not.

@@ -29,7 +29,13 @@ impl Answer {
 /// `POST`; `to` is `http://HOST:PORT/PATH`.
 #[track_caller]
 pub(crate) fn post(to: &str, headers: &[(String, String)], body: &[u8]) -> Answer {
-    send("POST", to, headers, body)
+    try_post(to, headers, body).unwrap_or_else(|| panic!("no answer to POST {to}"))
+}
+
+/// `POST` to somebody who may be gone, or die meanwhile: `None` when no answer came.
+pub(crate) fn try_post(to: &str, headers: &[(String, String)], body: &[u8]) -> Option<Answer> {
+    let (host, bytes) = request("POST", to, headers, body);
+    parse(&said(TcpStream::connect(host).ok()?, &bytes))
 }
 
 /// `GET`.
@@ -46,6 +52,12 @@ pub(crate) fn get_with(to: &str, headers: &[(String, String)]) -> Answer {
 
 #[track_caller]
 fn send(method: &str, to: &str, headers: &[(String, String)], body: &[u8]) -> Answer {
+    let (host, bytes) = request(method, to, headers, body);
+    let answer = raw(&host, &bytes);
+    parse(&answer).unwrap_or_else(|| panic!("no answer to {method} {to}: {answer:?}"))
+}
+
+fn request(method: &str, to: &str, headers: &[(String, String)], body: &[u8]) -> (String, Vec<u8>) {
     let rest = to.strip_prefix("http://").expect("an address of http");
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut head = format!("{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
@@ -53,14 +65,16 @@ fn send(method: &str, to: &str, headers: &[(String, String)], body: &[u8]) -> An
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str("\r\n");
-    let answer = raw(host, &[head.as_bytes(), body].concat());
-    parse(&answer).unwrap_or_else(|| panic!("no answer to {method} {to}: {answer:?}"))
+    (host.to_owned(), [head.as_bytes(), body].concat())
 }
 
 /// Sends bytes and reads what comes until the other side closes. A refusal may come before everything was sent.
 #[track_caller]
 pub(crate) fn raw(host: &str, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(host).unwrap_or_else(|e| panic!("connecting to {host}: {e}"));
+    said(TcpStream::connect(host).unwrap_or_else(|e| panic!("connecting to {host}: {e}")), bytes)
+}
+
+fn said(mut stream: TcpStream, bytes: &[u8]) -> String {
     stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a socket takes a time-out");
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();

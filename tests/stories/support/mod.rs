@@ -3,8 +3,8 @@
 //! Not for asserting: a story says itself what must hold.
 
 mod calls;
-mod desk;
-mod http;
+pub(crate) mod desk;
+pub(crate) mod http;
 mod program;
 mod redact;
 mod sign;
