@@ -11,6 +11,7 @@ mod context;
 mod dry_run;
 mod findings;
 mod follow_ups;
+mod full_disk;
 mod hard;
 mod matching;
 mod outages;

@@ -83,6 +83,8 @@ fn reading(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
     })
 }
 
+const RUN: [&str; 3] = ["run", "--listen", "127.0.0.1:0"];
+
 /// The service, running. Dropping it kills it.
 pub(crate) struct Running {
     child: Child,
@@ -96,7 +98,26 @@ impl Running {
     /// Starts `aftercall run` and waits for its ready line.
     #[track_caller]
     pub(crate) fn start(dir: &Path) -> Self {
-        let mut child = command(&["run", "--listen", "127.0.0.1:0"], dir).spawn().expect("the binary starts");
+        Self::of(command(&RUN, dir))
+    }
+
+    /// The same, where no file may grow beyond so many kibibytes.
+    #[track_caller]
+    pub(crate) fn start_with_file_limit(dir: &Path, kib: u64) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        // A write beyond the limit is then an error, as on a full disk, and not the end. The unit is 512 bytes.
+        shell
+            .arg("-c")
+            .arg(format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", kib * 2))
+            .arg(env!("CARGO_BIN_EXE_aftercall"))
+            .args(RUN);
+        shell.current_dir(dir).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::of(shell)
+    }
+
+    #[track_caller]
+    fn of(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("the binary starts");
         let said = Arc::new(Mutex::new(String::new()));
         let mut errors = child.stderr.take().expect("a pipe");
         let mut readers = vec![{

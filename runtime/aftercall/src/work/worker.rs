@@ -16,7 +16,7 @@ use super::memory::JournalMemory;
 use super::perform;
 use super::versions::Versions;
 use crate::connect::Connections;
-use crate::journal::{self, CallSeq, CallStatus, Claiming, Journal};
+use crate::journal::{self, CallSeq, CallStatus, Claim, Claiming, Journal};
 
 /// How long a lane is held; renewed before each sending that could outlast it.
 const LEASE: Duration = Duration::from_secs(60);
@@ -132,6 +132,20 @@ impl Worker {
         self.doubts.lock().unwrap_or_else(PoisonError::into_inner).remove(&(call, write.to_owned()));
     }
 
+    /// Gives a lane back whose work the journal could not take, as soon as it takes anything again: a full disk with room on it must not
+    /// keep a caller waiting until the lease is over.
+    async fn let_go(&self, claim: &Claim, stop: &tokio_util::sync::CancellationToken) {
+        while self.now() < claim.until {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(JOURNAL_PAUSE) => {}
+            }
+            if matches!(self.journal.release(claim.guard, self.now()).await, Ok(()) | Err(journal::Error::Fenced { .. })) {
+                return;
+            }
+        }
+    }
+
     /// Works until told to stop, then finishes what is in hand.
     ///
     /// `idle` ends the run when nothing is due any more: for a batch. Calls that wait for a later time stay in the journal.
@@ -158,7 +172,7 @@ impl Worker {
                 Ok(claims) if !claims.is_empty() => {
                     for claim in claims {
                         let Ok(permit) = lanes.clone().acquire_owned().await else { break };
-                        let worker = self.clone();
+                        let (worker, stop) = (self.clone(), stop.clone());
                         tasks.spawn(async move {
                             match perform::work(&worker, &claim).await {
                                 Ok(status) if status != CallStatus::Waiting => {
@@ -169,7 +183,8 @@ impl Worker {
                                     tracing::debug!(call = %claim.call.id, "the lane has another worker now")
                                 }
                                 Err(error) => {
-                                    tracing::error!(call = %claim.call.id, %error, "the journal failed; the call is taken up again")
+                                    tracing::error!(call = %claim.call.id, %error, "the journal failed; the call is taken up again");
+                                    worker.let_go(&claim, &stop).await;
                                 }
                             }
                             drop(permit);
