@@ -56,6 +56,8 @@ pub(super) struct Opened {
 pub(super) fn open(options: &SqliteOptions, now: Timestamp) -> Result<Opened, Error> {
     let path = make(&options.path)?;
     let lock = Lock::take(&path)?;
+    // Before SQLite makes a log: without one, what stands in the file is all there is.
+    let whole = beside(&path, "-wal").metadata().map_or(0, |log| log.len()) == 0;
     let opened = || -> Result<_, Fault> {
         let mut writer = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         writer.busy_timeout(options.busy_timeout)?;
@@ -64,6 +66,9 @@ pub(super) fn open(options: &SqliteOptions, now: Timestamp) -> Result<Opened, Er
             && found > migrate::KNOWN
         {
             return Err(Error::NewerSchema { path: path.clone(), found, known: migrate::KNOWN }.into());
+        }
+        if whole {
+            ends_with_a_page(&writer, &path)?;
         }
         if writer.is_readonly("main")? {
             return Err(Error::ReadOnly { path: path.clone() }.into());
@@ -83,6 +88,17 @@ pub(super) fn open(options: &SqliteOptions, now: Timestamp) -> Result<Opened, Er
     };
     let (writer, readers, epoch) = opened().map_err(|fault| fault.explain(&path, "be opened", Moment::Working))?;
     Ok(Opened { path, writer, readers, epoch, lock })
+}
+
+/// A file that ends within a page was cut short. SQLite itself takes the rest of the page for zeros, and notices when it comes there.
+fn ends_with_a_page(conn: &Connection, path: &Path) -> Result<(), Fault> {
+    let page: u64 = conn.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0))?.unsigned_abs().max(512);
+    let length = path.metadata().map_err(|source| io_error("looking at", path, source))?.len();
+    if length.is_multiple_of(page) {
+        return Ok(());
+    }
+    let detail = format!("it has {length} bytes and should end with a page of {page}");
+    Err(Error::Corrupt { path: path.to_path_buf(), detail }.into())
 }
 
 /// Opens for reading, while a service runs or while none does. Nothing in the file is changed.

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 
 use super::{
     super::{
-        super::{CallStatus, Counts, Error, Journal, Then, WriteState, conformance::support::*},
+        super::{CallFilter, CallStatus, Counts, Error, Journal, Then, WriteState, conformance::support::*},
         SqliteJournal,
     },
     as_after_a_crash, open, options, total,
@@ -67,6 +67,66 @@ async fn closing_and_opening_is_taking_over_too() -> Case {
     let journal = open(folder.path())?;
     assert_eq!(journal.peek_turn("route".to_owned()).await?, 1);
     assert_eq!(only(claims(&journal, 1, 9).await?).writes[0].state, WriteState::Unknown);
+    Ok(())
+}
+
+/// A log that a crash has cut short, wherever: all that stands in it in whole is there, in its order, and nothing else.
+#[tokio::test]
+async fn a_log_cut_short_keeps_what_it_holds() -> Case {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let journal = open(folder.path())?;
+    let log = folder.path().join("journal.db-wal");
+    // How long the log is when a call has been acknowledged.
+    let mut marks = Vec::new();
+    for n in 0..12 {
+        accept_new(&journal, call(&format!("call-{n:02}"), &[])).await?;
+        marks.push(log.metadata().expect("a log").len());
+    }
+    let whole = *marks.last().expect("there are twelve");
+    let around = marks.iter().flat_map(|mark| [mark - 1, *mark, mark + 1]);
+    for cut in (0..whole).step_by(1_733).chain(around) {
+        let crashed = as_after_a_crash(folder.path());
+        let file = std::fs::OpenOptions::new().write(true).open(crashed.path().join("journal.db-wal")).expect("the copy");
+        file.set_len(cut.min(whole)).expect("the cut");
+        let heir = open(crashed.path())?;
+        let kept = marks.iter().filter(|mark| **mark <= cut).count();
+        let mut ids: Vec<String> =
+            heir.calls(CallFilter { limit: usize::MAX, ..CallFilter::default() }).await?.into_iter().map(|call| call.id).collect();
+        ids.sort();
+        assert_eq!(ids, (0..kept).map(|n| format!("call-{n:02}")).collect::<Vec<_>>(), "cut at {cut} of {whole}");
+        // And it goes on from there.
+        accept_new(&heir, call("later", &[])).await?;
+        sound(&heir).await?;
+    }
+    Ok(())
+}
+
+/// A database that lacks its end is never taken for the whole of it.
+#[tokio::test]
+async fn a_file_cut_short_is_said() -> Case {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let journal = open(folder.path())?;
+    journal.accept((0..60).map(|n| call(&format!("{n}"), &[])).collect()).await?;
+    drop(journal);
+    let whole = std::fs::read(folder.path().join("journal.db")).expect("the file");
+    assert!(!folder.path().join("journal.db-wal").exists(), "all of it is in the file");
+    let (mut said, pages) = (0, (1..whole.len() / 4096).map(|page| page * 4096));
+    for cut in pages.clone().chain(pages.map(|at| at + 777)).chain([1, 99, 100, 512, 4095]) {
+        let crashed = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(crashed.path().join("journal.db"), &whole[..cut]).expect("the cut");
+        match open(crashed.path()) {
+            Err(Error::Corrupt { .. } | Error::NotAJournal { .. }) => said += 1,
+            Err(error) => panic!("cut at {cut}: {error}"),
+            Ok(heir) => panic!("cut at {cut} of {}: opened, with {:?} of 60 calls", whole.len(), total(&heir).await),
+        }
+    }
+    assert!(said > 20, "{said}");
+    Ok(())
+}
+
+async fn sound(journal: &SqliteJournal) -> Case {
+    let sound = journal.write("check", |tx| Ok(tx.conn.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0))?)).await?;
+    assert_eq!(sound, "ok");
     Ok(())
 }
 
@@ -157,7 +217,5 @@ async fn kill_minus_nine_loses_nothing() -> Case {
     }
     let Counts { lanes_leased, open_writes, .. } = journal.counts().await?;
     assert!(landed > 10 && lanes_leased == 0 && !open_writes.contains_key(&WriteState::Intent), "{open_writes:?}");
-    let sound = journal.write("check", |tx| Ok(tx.conn.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0))?)).await?;
-    assert_eq!(sound, "ok");
-    Ok(())
+    sound(&journal).await
 }
