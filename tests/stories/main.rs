@@ -6,6 +6,7 @@ mod appointments;
 mod away;
 mod batch;
 mod callers;
+mod clock;
 mod command_line;
 mod context;
 mod dry_run;

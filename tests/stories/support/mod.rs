@@ -5,6 +5,7 @@
 mod calls;
 pub(crate) mod desk;
 pub(crate) mod http;
+mod inside;
 mod program;
 mod redact;
 mod sign;
@@ -12,6 +13,7 @@ mod sign;
 pub(crate) use calls::{call, known_callers, slot};
 pub(crate) use desk::{Desk, stand_in};
 pub(crate) use http::{Answer, get, get_with, post, raw};
+pub(crate) use inside::Inside;
 pub(crate) use program::{Ran, Running, aftercall};
 pub(crate) use redact::redacted;
 pub(crate) use sign::{secret, signed, signed_at};

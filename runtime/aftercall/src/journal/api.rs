@@ -31,7 +31,8 @@ pub trait Journal: Send + Sync {
     /// Leases lanes with work that is due, longest waiting first, and gives the call to work in each: the first in order
     /// of arrival that is due and not behind a call that blocks the lane.
     ///
-    /// A lane whose lease ran out is taken over: its intents without an outcome are `Unknown` since `now`.
+    /// A lane whose lease ran out is taken over: its intents without an outcome are `Unknown` since `now`. Where `now` is seconds and more
+    /// before what stands in the stories already, the clock was set back: waits and leases are then as long from `now` as they were.
     fn claim(&self, claiming: Claiming) -> Answer<'_, Vec<Claim>>;
 
     /// Puts plans on record, each with its writes and bookings. A plan that is fenced or overtaken does not fail the others.

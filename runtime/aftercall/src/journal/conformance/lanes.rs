@@ -97,6 +97,22 @@ pub(in crate::journal) async fn a_call_may_wait_for_two_systems_and_a_time(journ
     Ok(())
 }
 
+pub(in crate::journal) async fn a_clock_set_back_makes_no_wait_longer(journal: &dyn Journal) -> Case {
+    journal.accept(vec![arriving(call("a", &["k"]), 7200), arriving(call("b", &["l"]), 7200)]).await?;
+    let both = claims(journal, 7200, 9).await?;
+    record(journal, &both[0], 7200, vec![again_at(7230, true)], Then::Release).await?;
+    // An hour earlier.
+    assert!(claims(journal, 3600, 9).await?.is_empty());
+    assert_eq!(journal.next_due(at(3600)).await?, Some(at(3630)), "half a minute, as before");
+    let claim = only(claims(journal, 3630, 9).await?);
+    assert_eq!(claim.call.id, "a");
+    finish(journal, &claim, 3631, CallStatus::Landed).await?;
+    // Whoever has the other lane keeps it for one lease, and not for an hour.
+    assert!(claims(journal, 3659, 9).await?.is_empty());
+    assert_eq!(ids(&claims(journal, 3661, 9).await?), ["b"]);
+    Ok(())
+}
+
 pub(in crate::journal) async fn a_finished_call_can_block_too(journal: &dyn Journal) -> Case {
     journal.accept(vec![call("a", &["k"]), call("b", &["k"])]).await?;
     let claim = only(claims(journal, 0, 9).await?);

@@ -52,6 +52,7 @@ macro_rules! every_case {
                 what_waits_for_a_system_is_woken_in_order
                 a_call_may_wait_for_two_systems_and_a_time
                 a_finished_call_can_block_too
+                a_clock_set_back_makes_no_wait_longer
                 withheld_numbers_share_no_lane
                 keys_that_meet_become_one_lane
                 a_held_lane_is_not_merged_away

@@ -1,6 +1,8 @@
 //! Handing out work: lanes by lease and fence, correct by compare-and-set.
 
-use jiff::Timestamp;
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
 use super::{
@@ -14,10 +16,14 @@ use super::{
     hold, lanes,
 };
 
+/// By how much the newest line of any story must be ahead of the clock for it to have been set back, and not put right by a little.
+const SET_BACK: SignedDuration = SignedDuration::from_secs(5);
+
 /// See [`Journal::claim`](super::super::super::api::Journal::claim).
 pub(crate) fn claim(tx: &mut Tx<'_>, claiming: &Claiming) -> Result<Vec<Claim>, Fault> {
     let now = claiming.now;
     let until = now.saturating_add(claiming.lease).unwrap_or(Timestamp::MAX);
+    after_a_clock_set_back(tx, now, until)?;
     let mut claims = Vec::with_capacity(claiming.max);
     while claims.len() < claiming.max {
         let wanted = claiming.max - claims.len();
@@ -31,6 +37,41 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claiming: &Claiming) -> Result<Vec<Claim>, 
         }
     }
     Ok(claims)
+}
+
+/// A clock that was set back must not make an hour of a wait of seconds: what the faster clock put down for later is as far away from now on
+/// as it was then, and no lease lasts longer than one that begins now.
+fn after_a_clock_set_back(tx: &mut Tx<'_>, now: Timestamp, until: Timestamp) -> Result<(), Fault> {
+    let last: Option<Us> =
+        tx.conn.prepare_cached("SELECT at FROM events ORDER BY id DESC LIMIT 1")?.query_row([], |row| row.get(0)).optional()?;
+    if last.is_none_or(|last| last.0.duration_since(now) < SET_BACK) {
+        return Ok(());
+    }
+    tx.conn
+        .prepare_cached(
+            "UPDATE writes SET next_at = ?1 + max(next_at - changed_at, 0), changed_at = ?1
+             WHERE state NOT IN ('applied', 'skipped') AND changed_at > ?1 AND next_at IS NOT NULL",
+        )?
+        .execute([Us(now)])?;
+    let lanes: BTreeSet<LaneId> = tx
+        .conn
+        .prepare_cached(
+            "UPDATE calls SET next_at = ?1 + max(next_at - changed_at, 0), changed_at = ?1
+             WHERE status = 'waiting' AND changed_at > ?1 AND next_at IS NOT NULL RETURNING lane",
+        )?
+        .query_map([Us(now)], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    tx.conn
+        .prepare_cached(
+            "UPDATE lanes SET lease_until = ?1, ready_at = ?1 WHERE ready_at IS NOT NULL AND owner IS NOT NULL AND lease_until > ?1",
+        )?
+        .execute([Us(until)])?;
+    for lane in lanes {
+        if !lanes::is_held(tx, lane)? {
+            lanes::set_free(tx, lane, now)?;
+        }
+    }
+    Ok(())
 }
 
 /// A lane that nobody holds, or no longer holds.
