@@ -24,4 +24,5 @@ mod start;
 mod store;
 mod support;
 mod tidy;
+mod twice;
 mod webhooks;
