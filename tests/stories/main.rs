@@ -15,6 +15,7 @@ mod follow_ups;
 mod full_disk;
 mod hard;
 mod matching;
+mod minute;
 mod outages;
 mod receipts;
 mod refusals;
