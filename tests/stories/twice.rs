@@ -251,7 +251,7 @@ async fn day(system: &str, packs: bool, weather: Weather) -> (Value, Vec<String>
 }
 
 fn out(object: &str, op: OutgoingOp, links: Vec<(String, LinkTarget)>, leaves: Vec<(String, String)>) -> Outgoing {
-    Outgoing { write_id: "moved".to_owned(), object: object.to_owned(), op, fields: Vec::new(), links, leaves }
+    Outgoing { write_id: "moved".to_owned(), object: object.to_owned(), op, fields: Vec::new(), links, leaves, again: false }
 }
 
 /// As `work` does: what is not certain, and what has changed meanwhile, is asked for again.

@@ -118,7 +118,13 @@ pub(crate) fn resolve(args: &Args) -> anyhow::Result<u8> {
     }
     run(args, "resolve", |_| {
         let reason = Some(format!("resolved: {}", args.reason.trim()));
-        Ok(vec![Record::Call(CallChange { status: CallStatus::Resolved, reason, next_at: None, waits_for: Vec::new(), blocks_lane: false })])
+        Ok(vec![Record::Call(CallChange {
+            status: CallStatus::Resolved,
+            reason,
+            next_at: None,
+            waits_for: Vec::new(),
+            blocks_lane: false,
+        })])
     })
 }
 
