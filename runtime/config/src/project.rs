@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::condition::Condition;
 use crate::decl::{
     BreakerDecl, ConnectorDecl, EventKind, GrantDecl, IdentityKind, LimitsDecl, ObjectDecl, OnAmbiguous, OnNoIdentity, ParseDecl,
-    PolicyDecl, RetryDecl, SignatureDecl, VerifyDecl,
+    PolicyDecl, RetryDecl, SignatureDecl, VerifyDecl, WriteManyDecl,
 };
 use crate::rules::MatchRules;
 use crate::template::Template;
@@ -154,10 +154,14 @@ pub struct Connector {
     pub file: Arc<str>,
     /// The search for the caller.
     pub find: Option<Request>,
+    /// The search for many callers at once, where it is another one.
+    pub find_many: Option<Request>,
     /// Everybody, page by page.
     pub all: Option<Request>,
     /// Other reads about a matched caller.
     pub related: IndexMap<String, Request>,
+    /// The same about many: which records belong to whom, and the records.
+    pub related_many: IndexMap<String, (Request, Request)>,
     /// The look-up of colleagues.
     pub users: Option<Request>,
     /// Whether the system is there.
@@ -181,6 +185,10 @@ pub struct Object {
     pub create_is_upsert: bool,
     /// An existing record.
     pub update: Option<Request>,
+    /// New records of many calls, in place of `create`.
+    pub create_many: Option<WriteMany>,
+    /// Existing records of many calls.
+    pub update_many: Option<WriteMany>,
     /// One record by id.
     pub read: Option<Request>,
     /// One more link of a record that is there.
@@ -207,6 +215,17 @@ pub struct Object {
     pub origin: Origin,
     /// The line of the identity's field, where there is one.
     pub identity_origin: Origin,
+}
+
+/// Writes of one kind in one request.
+#[derive(Clone, Debug)]
+pub struct WriteMany {
+    /// What was written.
+    pub decl: WriteManyDecl,
+    /// The request.
+    pub request: Request,
+    /// One write inside it.
+    pub item: Template,
 }
 
 /// How our record is found by its marker.

@@ -44,7 +44,7 @@ enum Node {
     Call(Call),
     Text(Arc<Text>),
     List(Vec<Node>),
-    Table(Vec<(String, Node)>, Option<Vec<String>>),
+    Table { fields: Vec<(String, Node)>, condition: Option<Vec<String>>, with: Option<Vec<String>> },
 }
 
 #[derive(Clone, Debug)]
@@ -115,7 +115,7 @@ impl Template {
     /// Compiles a value of a config; `None` where there are findings.
     ///
     /// `types` is what the place offers. Tables and lists are compiled through and through; a table with `"$if" = "NAME"`
-    /// stands only where that value is present.
+    /// stands only where that value is present, and one with `"$with" = "NAME"` has that value's members beside its own.
     pub fn compile(value: &Value, place: &Place, types: &Type, findings: &mut Vec<Finding>) -> Option<Self> {
         let before = findings.len();
         let node = compile(value, place, types, findings);
@@ -180,14 +180,17 @@ fn eval(node: &Node, scope: &Scope) -> Option<Value> {
             let items: Vec<Value> = items.iter().filter_map(|item| eval(item, scope)).collect();
             Some(Value::Array(items))
         }
-        Node::Table(fields, condition) => {
+        Node::Table { fields, condition, with } => {
             if let Some(path) = condition
                 && !functions::truthy(&lookup(scope.data(), path).cloned())
             {
                 return None;
             }
-            let fields: Map<String, Value> = fields.iter().filter_map(|(key, value)| Some((key.clone(), eval(value, scope)?))).collect();
-            Some(Value::Object(fields))
+            let own = fields.iter().filter_map(|(key, value)| Some((key.clone(), eval(value, scope)?)));
+            let beside = with.as_ref().and_then(|path| lookup(scope.data(), path)?.as_object());
+            let mut all: Map<String, Value> = beside.cloned().unwrap_or_default();
+            all.extend(own);
+            Some(Value::Object(all))
         }
     }
 }
@@ -232,22 +235,22 @@ fn compile(value: &Value, place: &Place, types: &Type, findings: &mut Vec<Findin
             Node::List(items.iter().enumerate().map(|(i, item)| compile(item, &place.clone().item(i), types, findings)).collect())
         }
         Value::Object(fields) => {
-            let mut condition = None;
+            let (mut condition, mut with) = (None, None);
             let mut compiled = Vec::with_capacity(fields.len());
             for (key, value) in fields {
                 let here = place.clone().down(key);
-                if key == "$if" {
+                if key == "$if" || key == "$with" {
                     let path: Vec<String> = value.as_str().unwrap_or_default().split('.').map(str::to_owned).collect();
                     check_path(&path, Some(0), &here, types, Code::UnknownVariable, findings);
-                    condition = Some(path);
+                    *if key == "$if" { &mut condition } else { &mut with } = Some(path);
                 } else {
                     compiled.push((key.clone(), compile(value, &here, types, findings)));
                 }
             }
-            if condition.is_none() && compiled.iter().all(|(_, node)| matches!(node, Node::Fixed(_))) {
+            if condition.is_none() && with.is_none() && compiled.iter().all(|(_, node)| matches!(node, Node::Fixed(_))) {
                 return Node::Fixed(value.clone());
             }
-            Node::Table(compiled, condition)
+            Node::Table { fields: compiled, condition, with }
         }
         fixed => Node::Fixed(fixed.clone()),
     }
@@ -376,7 +379,7 @@ impl Template {
             Node::Call(call) => format!("{}(...)", call.function),
             Node::Text(_) => "text".to_owned(),
             Node::List(_) => "list".to_owned(),
-            Node::Table(..) => "table".to_owned(),
+            Node::Table { .. } => "table".to_owned(),
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::BreakerDecl;
+use super::many::{FindManyDecl, RelatedManyDecl, WriteManyDecl};
 use super::matching::KeyId;
 
 /// How to talk to a system.
@@ -197,9 +198,11 @@ pub struct RequestDecl {
 }
 
 /// Searching for the caller, in rounds: each is this request with what the round goes by, and nothing else. Templates see `phones` (the
-/// caller's numbers in the spellings people type), `e164`, `national` (the same numbers in one form), `emails`; in a later round one of
+/// caller's numbers in the spellings people type), `digits` (those spellings' digits), `e164`, `national` (the same numbers in one form),
+/// `emails`; in a later round one of
 /// `near` (`emails` that sound alike, `host` of a company, `initials`), `name` (`last` in its spellings, `initials` of the first) and
-/// `account` (`words` of its name, `last` and `initials` of the person); always `fields.OBJECT` (the fields that this project reads).
+/// `account` (`words` of its name, `last` and `initials` of the person); always `fields.OBJECT` (the fields that this project reads), and
+/// `callers`, a list of one with all of that.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FindDecl {
@@ -224,6 +227,8 @@ pub struct FindDecl {
     /// Seconds by which the search lags behind writes. Left out: 0, what was written is found at once.
     #[serde(default)]
     pub lag_s: u32,
+    /// The searches of many callers in one request, when many calls wait. Left out: one request each.
+    pub many: Option<FindManyDecl>,
     /// Everybody, page by page, to fill an index of our own. Left out: it fills from what is read and written.
     pub all: Option<AllDecl>,
     /// Lists that came along in each row, by the name that templates use: `context.NAME`.
@@ -267,6 +272,8 @@ pub struct RowsDecl {
 pub struct RelatedDecl {
     /// The request.
     pub request: RequestDecl,
+    /// The same about many contacts at once, when many calls wait. Left out: one request each.
+    pub many: Option<RelatedManyDecl>,
     /// The object that the rows are.
     pub object: String,
     /// Where the rows stand.
@@ -366,6 +373,12 @@ pub struct WritesDecl {
     pub upsert: Option<RequestDecl>,
     /// An existing record.
     pub update: Option<RequestDecl>,
+    /// New records of many calls in one request, when many calls wait. Left out: one request each, or as `[pack]` says.
+    pub create_many: Option<WriteManyDecl>,
+    /// The same for `upsert`.
+    pub upsert_many: Option<WriteManyDecl>,
+    /// The same for `update`.
+    pub update_many: Option<WriteManyDecl>,
     /// One record by id, to read it back.
     pub read: Option<RequestDecl>,
     /// Links a record that is there to another one, where `links` have an `association`. Templates see `id`, `other` (the other record's id),

@@ -5,6 +5,7 @@
 
 mod connector;
 mod context;
+mod many;
 mod mapping;
 mod matching;
 mod pipeline;
@@ -14,6 +15,7 @@ mod source;
 
 pub use connector::*;
 pub use context::*;
+pub use many::*;
 pub use mapping::*;
 pub use matching::*;
 pub use pipeline::*;

@@ -7,14 +7,17 @@ use serde_json::Value;
 
 use super::scope::request_types;
 use super::{Typed, arc};
-use crate::decl::{BookingDecl, ConnectorDecl, LookupDecl, ObjectDecl, RequestDecl, WritesDecl};
+use crate::decl::{BookingDecl, ConnectorDecl, LookupDecl, ObjectDecl, RequestDecl, WriteManyDecl, WritesDecl};
 use crate::finding::{Code, Finding, Place};
-use crate::project::{Booking, Connector, Look, Object, Origin, Request};
+use crate::project::{Booking, Connector, Look, Object, Origin, Request, WriteMany};
 use crate::source::path;
 use crate::template::Template;
 use crate::types::Type;
 
 const METHODS: [&str; 5] = ["GET", "POST", "PATCH", "PUT", "DELETE"];
+
+/// Places in the answer to writes of one kind.
+const MANY: &[&str] = &["results", "result_ref", "result_ok", "created", "errors", "error_ref", "error_kind"];
 
 /// Keys that name places in an answer, by their section; `*` is any name or item.
 const PLACES: &[(&[&str], &[&str])] = &[
@@ -22,10 +25,17 @@ const PLACES: &[(&[&str], &[&str])] = &[
     (&["find"], &["rows", "id", "fields", "more"]),
     (&["find", "related", "*"], &["rows", "id", "fields"]),
     (&["related", "*"], &["rows", "id", "fields"]),
+    (&["related", "*", "many"], &["link_rows", "from", "to"]),
     (&["users"], &["rows", "id"]),
     (&["object", "*", "booking"], &["rows", "id", "row_start", "row_end", "row_title"]),
     (&["object", "*", "write"], &["id", "fields"]),
     (&["write"], &["id", "fields"]),
+    (&["object", "*", "write", "create_many"], MANY),
+    (&["object", "*", "write", "upsert_many"], MANY),
+    (&["object", "*", "write", "update_many"], MANY),
+    (&["write", "create_many"], MANY),
+    (&["write", "upsert_many"], MANY),
+    (&["write", "update_many"], MANY),
     (&["pack"], &["results", "result_ref", "result_status", "result_body"]),
     (&["error_body"], &["code", "message", "field"]),
     (&["error", "*"], &["existing_id"]),
@@ -73,8 +83,10 @@ pub(super) fn resolve(name: &str, typed: &Typed<ConnectorDecl>, findings: &mut V
     }
     let mut compile = Compile { typed, findings };
     let place = typed.document.place(&[]);
-    let search = ["phones", "e164", "national", "emails", "near", "name", "account", "fields"];
+    let search = ["phones", "digits", "e164", "national", "emails", "addresses", "near", "name", "account", "callers", "fields"];
     let find = decl.find.as_ref().and_then(|f| compile.request(&f.request, place.clone().down("find").down("request"), &search));
+    let many = decl.find.as_ref().and_then(|f| f.many.as_ref()?.request.as_ref());
+    let find_many = many.and_then(|r| compile.request(r, place.clone().down("find").down("many").down("request"), &search));
     let all = decl.find.as_ref().and_then(|f| f.all.as_ref());
     let all =
         all.and_then(|all| compile.request(&all.request, place.clone().down("find").down("all").down("request"), &["after", "fields"]));
@@ -86,6 +98,15 @@ pub(super) fn resolve(name: &str, typed: &Typed<ConnectorDecl>, findings: &mut V
                 key.clone(),
                 compile.request(&r.request, place.clone().down("related").down(key).down("request"), &["contact", "fields"])?,
             ))
+        })
+        .collect();
+    let related_many = decl
+        .related
+        .iter()
+        .filter_map(|(key, r)| {
+            let (many, at) = (r.many.as_ref()?, place.clone().down("related").down(key).down("many"));
+            let links = compile.request(&many.links, at.clone().down("links"), &["contacts", "contact_ids"])?;
+            Some((key.clone(), (links, compile.request(&many.request, at.down("request"), &["ids", "fields"])?)))
         })
         .collect();
     let users = decl.users.as_ref().and_then(|u| compile.request(&u.request, place.clone().down("users").down("request"), &["email"]));
@@ -118,7 +139,19 @@ pub(super) fn resolve(name: &str, typed: &Typed<ConnectorDecl>, findings: &mut V
                 .push(Finding::new(Code::MissingKey, "this rule has no condition", at.key()).help("give `status`, `code` or `message`"));
         }
     }
-    Arc::new(Connector { decl: decl.clone(), file: typed.document.file.clone(), find, all, related, users, probe, objects, pack })
+    Arc::new(Connector {
+        decl: decl.clone(),
+        file: typed.document.file.clone(),
+        find,
+        find_many,
+        all,
+        related,
+        related_many,
+        users,
+        probe,
+        objects,
+        pack,
+    })
 }
 
 impl Compile<'_> {
@@ -212,6 +245,22 @@ impl Compile<'_> {
         // An upsert needs a key in the system; and an object that declares its own create wants that one.
         let keyed = decl.identity.as_ref().is_some_and(|i| i.kind == crate::decl::IdentityKind::UniqueKey);
         let upserts = keyed && upsert.is_some() && (decl.write.upsert.is_some() || decl.write.create.is_none());
+        let mut many = |of: fn(&WritesDecl) -> &Option<WriteManyDecl>, single: fn(&WritesDecl) -> &Option<RequestDecl>, name: &str| {
+            let (many, at) = match (of(&decl.write), of(defaults)) {
+                (Some(many), _) => (many, own.clone()),
+                // Whoever writes this object in a way of its own has not said how to write many.
+                (None, Some(many)) if single(&decl.write).is_none() => (many, shared.clone()),
+                _ => return None,
+            };
+            let at = at.down(name);
+            let request = self.request(&many.request, at.clone().down("request"), &["items"])?;
+            let types = self.types(&["marker", "id", "fields", "associations", "ref"]);
+            let item = Template::compile(&many.item, &at.down("item"), &types, self.findings)?;
+            Some(WriteMany { decl: many.clone(), request, item })
+        };
+        let upsert_many = many(|w| &w.upsert_many, |w| &w.upsert, "upsert_many");
+        let create_many = many(|w| &w.create_many, |w| &w.create, "create_many");
+        let update_many = many(|w| &w.update_many, |w| &w.update, "update_many");
         let mut look_up = |of: fn(&WritesDecl) -> &Option<LookupDecl>, name: &str, sees: &str| -> Option<Look> {
             let (look, at) = match (of(&decl.write), of(defaults)) {
                 (Some(look), _) => (look, own.clone()),
@@ -266,6 +315,8 @@ impl Compile<'_> {
             create_is_upsert: upserts,
             create: if upserts { upsert } else { create },
             update,
+            create_many: if upserts { upsert_many } else { create_many },
+            update_many,
             read,
             link,
             unlink,

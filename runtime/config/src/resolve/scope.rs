@@ -119,12 +119,19 @@ pub(crate) fn request_types(names: &[&str], settings: &IndexMap<String, serde_js
     fields.insert("settings".to_owned(), Type::Record(known, false));
     fields.insert("base_url".to_owned(), Type::Text);
     fields.insert("object".to_owned(), Type::record([("name", Type::Text), ("key", Type::Text)]));
+    let search = |name: &str| match name {
+        "near" => Type::record([("emails", Type::Any), ("host", Type::Text), ("initials", Type::Any)]),
+        "name" => Type::record([("last", Type::Any), ("initials", Type::Any)]),
+        "account" => Type::record([("words", Type::Any), ("last", Type::Any), ("initials", Type::Any)]),
+        _ => Type::Any,
+    };
     for name in names {
         let ty = match *name {
-            "near" => Type::record([("emails", Type::Any), ("host", Type::Text), ("initials", Type::Any)]),
-            "name" => Type::record([("last", Type::Any), ("initials", Type::Any)]),
-            "account" => Type::record([("words", Type::Any), ("last", Type::Any), ("initials", Type::Any)]),
-            _ => Type::Any,
+            "callers" => {
+                let of_each = names.iter().filter(|name| !["callers", "fields"].contains(*name));
+                Type::List(Box::new(Type::Record(of_each.map(|name| ((*name).to_owned(), search(name))).collect(), false)))
+            }
+            name => search(name),
         };
         fields.insert((*name).to_owned(), ty);
     }

@@ -50,6 +50,8 @@ fn values() {
     check(json!("{{#if caller.first_name}}a{{else}}b{{/if}}"), json!("b"));
     check(json!("{{#if (and n tags)}}yes{{/if}}"), json!("yes"));
     check(json!({"a": "{{n}}", "b": "{{caller.first_name}}", "c": ["{{n}}", {"$if": "captured.none", "x": 1}]}), json!({"a": 5, "c": [5]}));
+    check(json!({"$with": "caller", "n": "{{n}}", "phone": "ours"}), json!({"phone": "ours", "n": 5}));
+    check(json!({"$with": "captured.none", "n": "{{n}}"}), json!({"n": 5}));
     check(json!("{{captured.k}}"), json!(1.5));
     check(json!("{{captured.k}} h"), json!("1.5 h"));
 }
