@@ -13,6 +13,7 @@ mod names;
 mod person;
 mod retrieve;
 mod rounds;
+mod together;
 mod weigh;
 mod what_if;
 
@@ -26,4 +27,5 @@ pub use judge::{Judgement, judge, ranked};
 pub use person::{Fields, Person, Sought, generic_number};
 pub use retrieve::{Employed, Named, Near, Query, identities, next_search};
 pub use rounds::{Asked, Search, next_round};
+pub use together::{fits, together};
 pub use weigh::{Hit, Sum, weigh};

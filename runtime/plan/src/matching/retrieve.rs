@@ -24,6 +24,8 @@ pub struct Query {
     pub national: Vec<String>,
     /// The same numbers in the spellings that people type.
     pub phones: Vec<String>,
+    /// The digits of those spellings: what an index of digits without the country's may hold of them.
+    pub digits: Vec<String>,
     /// Addresses in lower case.
     pub emails: Vec<String>,
     /// Addresses that sound like the caller's, and the host of a company.
@@ -123,14 +125,15 @@ fn query(project: &Project, pipeline: &Pipeline, call: &CallOutcome, search: Sea
             let by_number = !numbers.is_empty() || !said.is_empty();
             for phone in identity.phones.iter().filter(|_| by_number) {
                 for spelling in phone_spellings(phone) {
-                    if !query.phones.contains(&spelling) {
-                        query.phones.push(spelling);
+                    let digits: String = spelling.chars().filter(char::is_ascii_digit).collect();
+                    // The 1 before a North American number is what is dialled at home as well as the country's: no index keeps it.
+                    if !(phone.e164.starts_with("+1") && phone.national.len() < digits.len()) {
+                        add(&mut query.digits, digits);
                     }
+                    add(&mut query.phones, spelling);
                 }
                 query.e164.push(phone.e164.clone());
-                if !query.national.contains(&phone.national) {
-                    query.national.push(phone.national.clone());
-                }
+                add(&mut query.national, phone.national.clone());
             }
             (!query.e164.is_empty() || !query.emails.is_empty()).then_some(query)
         }
@@ -148,6 +151,12 @@ fn query(project: &Project, pipeline: &Pipeline, call: &CallOutcome, search: Sea
             let employed = Employed { words, last: few(last), initials: initials(&begins) };
             Some(Query { account: Some(employed), ..Query::default() })
         }
+    }
+}
+
+pub(super) fn add(list: &mut Vec<String>, value: String) {
+    if !list.contains(&value) {
+        list.push(value);
     }
 }
 
@@ -193,6 +202,7 @@ mod tests {
         assert_eq!(query.national, ["3125550142", "3125550143"]);
         assert_eq!(query.emails, ["ann@example.com"]);
         assert_eq!(query.phones.len(), 32);
+        assert_eq!(query.digits, ["3125550142", "3125550143"]);
         assert!(query.phones.contains(&"(312) 555-0143".to_owned()));
     }
 
