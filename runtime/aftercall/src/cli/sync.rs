@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::input::{Input, Item};
@@ -16,6 +17,8 @@ use crate::view;
 
 /// Calls taken in with one commit.
 const BATCH: usize = 256;
+/// How long to wait for a commit to be full.
+const MORE: Duration = Duration::from_millis(20);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -91,7 +94,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         let mut tally = Tally::default();
         let mut batch: Vec<Arrival> = Vec::with_capacity(BATCH);
         loop {
-            let next = if batch.is_empty() { receive.recv().await } else { receive.try_recv().ok() };
+            // A file is read in no time; from a pipe that says nothing for a moment, what came is taken in.
+            let next = if batch.is_empty() { receive.recv().await } else { timeout(MORE, receive.recv()).await.ok().flatten() };
             match next {
                 Some((item, read)) => {
                     bar.set_position(read);

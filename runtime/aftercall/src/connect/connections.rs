@@ -17,6 +17,7 @@ use super::auth::{Auth, TokenStore, World};
 use super::breaker::{Breaker, Circuit};
 use super::budget::Budget;
 use super::classify::Effect;
+use super::crowd::{Crowd, Door};
 use super::exchange::{Asking, exchange};
 use super::failure::Failure;
 use super::http::Transport;
@@ -42,6 +43,8 @@ pub(super) struct Inner {
     parts: Mutex<Parts>,
     /// Counts up whenever a circuit opens or closes.
     circuits: watch::Sender<u64>,
+    /// What many calls ask at once.
+    pub(super) door: Door,
 }
 
 /// A config and its account.
@@ -134,7 +137,13 @@ impl Connections {
     /// `tokens`.
     pub fn new(transport: Arc<dyn Transport>, root: impl Into<PathBuf>, tokens: Arc<dyn TokenStore>) -> Self {
         let world = Arc::new(World { transport, tokens, root: root.into(), token_requests: AtomicU64::new(0) });
-        Self(Arc::new(Inner { world, known: RwLock::default(), parts: Mutex::default(), circuits: watch::Sender::new(0) }))
+        Self(Arc::new(Inner {
+            world,
+            known: RwLock::default(),
+            parts: Mutex::default(),
+            circuits: watch::Sender::new(0),
+            door: Door::default(),
+        }))
     }
 
     /// What may only read.
@@ -145,6 +154,11 @@ impl Connections {
     /// What may write: for `work`, with a committed intent.
     pub fn writer(&self) -> Writer {
         Writer::new(Arc::clone(&self.0))
+    }
+
+    /// Calls that are worked at once, because many wait: what they ask goes out together.
+    pub fn crowd(&self) -> Crowd {
+        self.0.door.crowd.clone()
     }
 
     /// Requests sent so far, by connection; those for tokens are not among them.

@@ -91,6 +91,11 @@ impl Failure {
         Self::unsent(ErrorClass::Invalid, message)
     }
 
+    /// Whether a refusal of many in one request may be the fault of one of them: nothing was done, and the data is at fault.
+    pub(super) fn of_the_data(&self) -> bool {
+        self.certain && matches!(self.class, ErrorClass::Invalid | ErrorClass::Duplicate | ErrorClass::NotFound | ErrorClass::Conflict)
+    }
+
     /// The same, as a read sees it: nothing was written in any case.
     pub(super) fn of_read(self) -> Self {
         self.with(|f| f.certain = true)

@@ -11,6 +11,7 @@ use aftercall_config::template::Template;
 use serde_json::{Value, json};
 
 use super::classify::{self, Effect};
+use super::crowd;
 use super::exchange::{Asking, Reply, exchange};
 use super::failure::Failure;
 use super::landed::landed;
@@ -96,7 +97,9 @@ impl Pack<'_> {
             let place = object([("items", Value::Array(items))]);
             render(self.request, &scope(connection, base, None, &place))
         };
+        let gate = crowd::gate(&self.writer.inner, connection).await;
         let answer = exchange(&self.writer.inner, &asking, &rendered).await;
+        drop(gate);
         let digests = digests.into_inner().unwrap_or_else(PoisonError::into_inner);
         match answer {
             Ok(reply) => {
@@ -106,7 +109,7 @@ impl Pack<'_> {
                 }
             }
             // Nothing was written and the data is at fault, but whose? Each by itself shows it.
-            Err(refused) if refused.failure.certain && of_the_data(refused.failure.class) => {
+            Err(refused) if refused.failure.of_the_data() => {
                 tracing::debug!(connection = %connection.id, failure = %refused.failure, "taking a refused pack apart");
                 let order = inside.iter().map(|i| i.index).collect();
                 self.writer.each(connection, self.parts, order, results).await;
@@ -150,11 +153,6 @@ impl Pack<'_> {
         }
         self.writer.settle(self.connection, inside.part, failure).await
     }
-}
-
-/// Whether a refusal of the whole may be one write's fault.
-fn of_the_data(class: ErrorClass) -> bool {
-    matches!(class, ErrorClass::Invalid | ErrorClass::Duplicate | ErrorClass::NotFound | ErrorClass::Conflict)
 }
 
 /// A name for a write inside the request: letters, digits and underscores, as all systems take them.

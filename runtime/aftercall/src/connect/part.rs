@@ -30,6 +30,20 @@ impl Part<'_> {
     ///
     /// Errors: `invalid` for a link that the manifest does not have, or a request without the id that it needs.
     pub(super) fn render(&self, connection: &Connection, base_url: &str, name: Names<'_>) -> Result<Rendered, Failure> {
+        let place = self.place(connection, base_url, name, !self.object.create_is_upsert)?;
+        render(self.request, &scope(connection, base_url, Some(self.object), &place))
+    }
+
+    /// What the templates of this write see.
+    ///
+    /// Shape: `keyed` says that our key stands among the fields of a new record, and not in the address. Errors: as for `render`.
+    pub(super) fn place(
+        &self,
+        connection: &Connection,
+        base_url: &str,
+        name: Names<'_>,
+        keyed: bool,
+    ) -> Result<Map<String, Value>, Failure> {
         let mut fields = Map::new();
         for (field, value) in &self.out.fields {
             pointer::put(&mut fields, field, value.clone());
@@ -56,7 +70,7 @@ impl Part<'_> {
         let mut place = Map::new();
         match &self.out.op {
             OutgoingOp::Create { marker } => {
-                if let Some(identity) = self.object.decl.identity.as_ref().filter(|_| !self.object.create_is_upsert) {
+                if let Some(identity) = self.object.decl.identity.as_ref().filter(|_| keyed) {
                     pointer::put(&mut fields, &identity.field, json!(marker));
                     let proof = identity.proof.as_ref().filter(|path| !path.starts_with('/'));
                     if let Some(proof) = proof {
@@ -77,7 +91,7 @@ impl Part<'_> {
         if !associations.is_empty() {
             place.insert("associations".to_owned(), Value::Array(associations));
         }
-        render(self.request, &scope(connection, base_url, Some(self.object), &place))
+        Ok(place)
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aftercall_config::decl::ErrorClass;
+use aftercall_config::decl::{ErrorClass, FindDecl};
 use aftercall_config::functions::{present, text, truthy};
 use aftercall_config::project::{Connection, Object, Request};
 use aftercall_plan::context::Record;
@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep};
 
 use super::classify::Effect;
 use super::connections::Inner;
+use super::crowd;
 use super::exchange::{Asking, Reply, exchange};
 use super::failure::Failure;
 use super::pointer;
@@ -61,6 +62,40 @@ pub struct Reader {
     pub(super) inner: Arc<Inner>,
 }
 
+impl Found {
+    /// What an answer to a search says. Errors: it has no rows where they are declared.
+    pub(super) fn read(decl: &FindDecl, body: &Value) -> Result<Self, Failure> {
+        let mut found = Self::default();
+        let mut without_id = false;
+        for row in rows(body, &decl.rows)? {
+            let Some(record) = record(row, &decl.object, &decl.id, &decl.fields) else {
+                without_id = true;
+                continue;
+            };
+            if found.candidates.iter().any(|known| known.id == record.id) {
+                continue;
+            }
+            let mut lists = IndexMap::new();
+            for (name, list) in &decl.related {
+                // A list without rows is null, or not there at all.
+                let rows = pointer::one(row, &list.rows).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+                lists.insert(name.clone(), records(rows, &list.object, &list.id, &list.fields));
+            }
+            if !lists.is_empty() {
+                found.candidate_lists.insert(record.id.clone(), lists);
+            }
+            found.candidates.push(record);
+        }
+        let more = decl.more.as_ref().and_then(|more| pointer::one(body, more));
+        if more.is_some_and(|more| truthy(&Some(more.clone()))) {
+            found.incomplete = Some("the search found more records than it gave".to_owned());
+        } else if without_id {
+            found.incomplete = Some("the search gave a record without an id".to_owned());
+        }
+        Ok(found)
+    }
+}
+
 impl std::fmt::Debug for Reader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reader").finish_non_exhaustive()
@@ -84,40 +119,13 @@ impl Reader {
     ) -> Result<Found, Failure> {
         let connector = &connection.connector;
         let (Some(decl), Some(request)) = (&connector.decl.find, &connector.find) else { return Ok(Found::default()) };
-        let Ok(Value::Object(mut place)) = serde_json::to_value(query) else {
-            return Err(Failure::invalid("the search cannot be written"));
-        };
-        place.insert("fields".to_owned(), self.fields(connection, fields));
-        let searched = connector.objects.get(&decl.object);
-        let reply = self.ask(connection, "find", request, searched, &place).await?;
-        let mut found = Found::default();
-        let mut without_id = false;
-        for row in rows(&reply.body, &decl.rows)? {
-            let Some(record) = record(row, &decl.object, &decl.id, &decl.fields) else {
-                without_id = true;
-                continue;
-            };
-            if found.candidates.iter().any(|known| known.id == record.id) {
-                continue;
-            }
-            let mut lists = IndexMap::new();
-            for (name, list) in &decl.related {
-                // A list without rows is null, or not there at all.
-                let rows = pointer::one(row, &list.rows).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-                lists.insert(name.clone(), records(rows, &list.object, &list.id, &list.fields));
-            }
-            if !lists.is_empty() {
-                found.candidate_lists.insert(record.id.clone(), lists);
-            }
-            found.candidates.push(record);
+        let fields = self.fields(connection, fields);
+        if let Some(found) = crowd::find::find(&self.inner, connection, query, &fields).await {
+            return found;
         }
-        let more = decl.more.as_ref().and_then(|more| pointer::one(&reply.body, more));
-        if more.is_some_and(|more| truthy(&Some(more.clone()))) {
-            found.incomplete = Some("the search found more records than it gave".to_owned());
-        } else if without_id {
-            found.incomplete = Some("the search gave a record without an id".to_owned());
-        }
-        Ok(found)
+        let place = crowd::find::place(&[query], &fields, true).ok_or_else(|| Failure::invalid("the search cannot be written"))?;
+        let reply = self.ask(connection, "find", request, connector.objects.get(&decl.object), &place).await?;
+        Found::read(decl, &reply.body)
     }
 
     /// One page of everybody whom the system knows, and what asks for the next; `None` in a system that does not say how.
@@ -154,11 +162,15 @@ impl Reader {
         fields: &IndexMap<String, Vec<String>>,
     ) -> Result<IndexMap<String, Vec<Record>>, Failure> {
         let connector = &connection.connector;
-        let place = object([("contact", self.contact(connection, contact)), ("fields", self.fields(connection, fields))]);
+        let fields = self.fields(connection, fields);
+        let place = object([("contact", self.contact(connection, contact)), ("fields", fields.clone())]);
         let wanted = connector.related.iter().filter(|(name, _)| names.is_empty() || names.contains(name));
         let reads = wanted.filter_map(|(name, request)| Some((name, request, connector.decl.related.get(name)?)));
-        let place = &place;
+        let (place, fields) = (&place, &fields);
         let lists = join_all(reads.map(async |(name, request, decl)| -> Result<_, Failure> {
+            if let Some(list) = crowd::related::list(&self.inner, connection, name, &contact.id, fields).await {
+                return Ok((name.clone(), list?));
+            }
             let reply = self.ask(connection, name, request, connector.objects.get(&decl.object), place).await?;
             let rows = rows(&reply.body, &decl.rows)?;
             Ok((name.clone(), records(rows, &decl.object, &decl.id, &decl.fields)))
@@ -168,6 +180,13 @@ impl Reader {
 
     /// The system's id for a colleague, or `None` when it knows nobody by that address.
     pub async fn user(&self, connection: &Arc<Connection>, email: &str) -> Result<Option<String>, Failure> {
+        match crowd::user::user(&self.inner, connection, email).await {
+            Some(found) => found,
+            None => self.user_alone(connection, email).await,
+        }
+    }
+
+    pub(super) async fn user_alone(&self, connection: &Arc<Connection>, email: &str) -> Result<Option<String>, Failure> {
         let connector = &connection.connector;
         let (Some(decl), Some(request)) = (&connector.decl.users, &connector.users) else { return Ok(None) };
         let place = object([("email", json!(email))]);
@@ -268,6 +287,7 @@ impl Reader {
         object: Option<&Object>,
         place: &Map<String, Value>,
     ) -> Result<Reply, Failure> {
+        let _gate = crowd::gate(&self.inner, connection).await;
         let bucket = request.bucket.as_deref();
         let mut asking = Asking { connection, what, effect: Effect::Read, bucket, again: false, probe: false, deadline: None };
         let begun = Instant::now();
@@ -352,7 +372,7 @@ fn record(row: &Value, object: &str, id: &str, fields: &str) -> Option<Record> {
 }
 
 /// Rows as records, each once: what plays two parts for a contact comes twice.
-fn records(rows: &[Value], object: &str, id: &str, fields: &str) -> Vec<Record> {
+pub(super) fn records(rows: &[Value], object: &str, id: &str, fields: &str) -> Vec<Record> {
     let mut out: Vec<Record> = Vec::with_capacity(rows.len());
     for record in rows.iter().filter_map(|row| record(row, object, id, fields)) {
         if out.iter().all(|known| known.id != record.id) {

@@ -108,6 +108,10 @@ pub(super) fn prepare(connection: &Connection, base_url: &str, rendered: &Render
     }
     let method =
         Method::from_bytes(rendered.method.as_bytes()).map_err(|_| Failure::invalid(format!("`{}` is no method", rendered.method)))?;
-    let timeout = Duration::from_secs(connection.connector.decl.timeout_s.unwrap_or(TIMEOUT_S).into());
-    Ok(Prepared { method, url: format!("{base_url}{}", rendered.path), headers, body, timeout })
+    Ok(Prepared { method, url: format!("{base_url}{}", rendered.path), headers, body, timeout: timeout(connection) })
+}
+
+/// How long an answer of this system may take.
+pub(super) fn timeout(connection: &Connection) -> Duration {
+    Duration::from_secs(connection.connector.decl.timeout_s.unwrap_or(TIMEOUT_S).into())
 }

@@ -1,6 +1,7 @@
 //! Writing: what `work` has committed to do goes out, once, and each write gets its own answer.
 //!
-//! In packs where the system takes them, else each for itself, side by side where nothing ties them together. Not for
+//! In packs where the system takes them, else each for itself, side by side where nothing ties them together; with the writes of other calls
+//! while many calls are worked at once (`crowd`). Not for
 //! retries: a refusal by an expired token is asked again, and a pack that is refused as a whole is taken apart (both are
 //! certain to have written nothing); all else goes back to `work`.
 
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 
 use super::classify::Effect;
 use super::connections::Inner;
+use super::crowd::{self, write::gathered};
 use super::exchange::{Asking, exchange};
 use super::failure::Failure;
 use super::landed::landed;
@@ -68,7 +70,7 @@ impl Writer {
         let order =
             order(&parts, |index| results[index] = Some(unsent(&batch[index], Failure::invalid("writes refer to each other in a circle"))));
         match (&connection.connector.decl.pack, &connection.connector.pack) {
-            (Some(decl), Some((request, item))) if order.len() > 1 => {
+            (Some(decl), Some((request, item))) if order.len() > 1 && !gathered(parts.iter().flatten()) => {
                 let pack = pack::Pack { writer: self, connection, parts: &parts, decl, request, item };
                 for chunk in order.chunks(decl.max.max(1) as usize) {
                     pack.send(chunk, &mut results).await;
@@ -101,7 +103,10 @@ impl Writer {
                     let ids: Vec<(usize, String)> = part.needs.iter().filter_map(|n| Some((*n, landed_id(results, *n)?))).collect();
                     running.push(async move {
                         let name = |needed| ids.iter().find(|(index, _)| *index == needed).map(|(_, id)| id.clone()).unwrap_or_default();
-                        (index, self.alone(connection, part, &name).await)
+                        match self.together(connection, part, &name).await {
+                            Some(sent) => (index, sent),
+                            None => (index, self.alone(connection, part, &name).await),
+                        }
                     });
                 }
             }
@@ -132,6 +137,7 @@ impl Writer {
     async fn record(&self, connection: &Arc<Connection>, part: &Part<'_>, name: Names<'_>) -> Sent {
         let what = format!("{} {}", verb(part.out), part.out.object);
         let bucket = part.request.bucket.as_deref();
+        let _gate = crowd::gate(&self.inner, connection).await;
         let asking =
             Asking { connection, what: &what, effect: Effect::Write, bucket, again: part.out.again, probe: false, deadline: self.deadline };
         let rendered = |base: &str| part.render(connection, base, name);

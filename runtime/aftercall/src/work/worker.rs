@@ -2,26 +2,30 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::callers::Callers;
 use super::gather::Memory;
 use super::memory::JournalMemory;
 use super::perform;
 use super::versions::Versions;
-use crate::connect::Connections;
-use crate::journal::{self, CallSeq, CallStatus, Claim, Claiming, Journal};
+use crate::connect::{Connections, Crowd};
+use crate::journal::{self, CallSeq, CallStatus, Claim, Claiming, Guard, Journal, LaneId};
 
-/// How long a lane is held; renewed before each sending that could outlast it.
+/// How long a lane is held; renewed before each sending that could outlast it, and every third of it while it is in hand.
 const LEASE: Duration = Duration::from_secs(60);
-/// Lanes worked at once. Systems' own limits hold on top of it.
+/// Lanes worked at once as they come. Systems' own limits hold on top of it.
 const LANES: usize = 64;
+/// Lanes worked at once in a backlog, where what they ask goes out together: more fill the systems' batches no better, and each takes memory.
+const CROWD: usize = 512;
+/// So many lanes in hand are a backlog: no more than what is woken first when a system is back.
+const BACKLOG: usize = 8;
 /// The longest rest: a person's command writes into the journal from beside, and nothing wakes us then.
 const REST: Duration = Duration::from_secs(2);
 /// How long to wait when the journal fails, before asking again.
@@ -156,13 +160,17 @@ impl Worker {
             let (worker, over) = (self.clone(), over.clone());
             tokio::spawn(async move { worker.keep_gates(&over).await })
         };
-        let lanes = Arc::new(Semaphore::new(LANES));
+        let lanes = Arc::new(Semaphore::new(CROWD));
         let tasks = TaskTracker::new();
+        let held: Held = Held::default();
+        let _renewing = AbortOnDropHandle::new(tokio::spawn(renew(self.clone(), held.clone())));
         let mut ready = self.journal.ready();
         while !stop.is_cancelled() {
             ready.mark_unchanged();
             let now = self.now();
-            let free = lanes.available_permits();
+            let in_hand = CROWD - lanes.available_permits();
+            // The next of a backlog are taken when most of these are done: who come together go out together.
+            let free = if in_hand < LANES { CROWD - in_hand } else { 0 };
             let claims = if free == 0 {
                 Ok(Vec::new())
             } else {
@@ -170,11 +178,21 @@ impl Worker {
             };
             match claims {
                 Ok(claims) if !claims.is_empty() => {
-                    for claim in claims {
+                    let crowd = Some(self.connections.crowd()).filter(|_| in_hand + claims.len() >= BACKLOG);
+                    // All of them before the first begins, or it would not wait for the others.
+                    let claims: Vec<_> = claims.into_iter().map(|claim| (claim, crowd.as_ref().map(Crowd::enter))).collect();
+                    for (claim, member) in claims {
                         let Ok(permit) = lanes.clone().acquire_owned().await else { break };
-                        let (worker, stop) = (self.clone(), stop.clone());
+                        let (worker, stop, held) = (self.clone(), stop.clone(), held.clone());
                         tasks.spawn(async move {
-                            match perform::work(&worker, &claim).await {
+                            lock(&held).insert(claim.guard.lane, claim.guard);
+                            let work = perform::work(&worker, &claim);
+                            let worked = match member {
+                                Some(member) => member.work(work).await,
+                                None => work.await,
+                            };
+                            lock(&held).remove(&claim.guard.lane);
+                            match worked {
                                 Ok(status) if status != CallStatus::Waiting => {
                                     worker.done.fetch_add(1, Ordering::Relaxed);
                                 }
@@ -193,7 +211,7 @@ impl Worker {
                     }
                 }
                 Ok(_) => {
-                    let busy = lanes.available_permits() < LANES;
+                    let busy = lanes.available_permits() < CROWD;
                     let next = self.journal.next_due(now).await.ok().flatten();
                     if idle && !busy && !self.draining.load(Ordering::Acquire) && next.is_none_or(|at| at > self.now()) {
                         break;
@@ -224,5 +242,26 @@ impl Worker {
         tasks.wait().await;
         over.cancel();
         let _ = gates.await;
+    }
+}
+
+/// The lanes in hand.
+type Held = Arc<Mutex<BTreeMap<LaneId, Guard>>>;
+
+fn lock(held: &Held) -> MutexGuard<'_, BTreeMap<LaneId, Guard>> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Renews the lanes in hand: reading for many may take longer than a lease. Who has lost his lane hears it when he records.
+async fn renew(worker: Arc<Worker>, held: Held) {
+    loop {
+        tokio::time::sleep(LEASE / 3).await;
+        let guards: Vec<Guard> = lock(&held).values().copied().collect();
+        if guards.is_empty() {
+            continue;
+        }
+        if let Err(error) = worker.journal.renew(guards, worker.now() + worker.lease()).await {
+            tracing::warn!(%error, "the journal does not renew what is in hand");
+        }
     }
 }

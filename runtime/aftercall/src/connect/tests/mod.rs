@@ -2,6 +2,7 @@
 
 mod auth;
 mod booking;
+mod crowd;
 mod http;
 mod pack;
 mod read;

@@ -16,15 +16,15 @@ use super::super::{Check, Connections, Failure, Http, Landed, MemoryTokens, Outg
 use super::tiny::{connection, secrets};
 use super::write::{create, update};
 
-struct Standin {
-    sandbox: Sandbox,
-    connection: Arc<Connection>,
-    connections: Connections,
+pub(super) struct Standin {
+    pub(super) sandbox: Sandbox,
+    pub(super) connection: Arc<Connection>,
+    pub(super) connections: Connections,
 }
 
 impl Standin {
     /// A stand-in, let in by the manifest's way with this number, if it has so many.
-    async fn start(name: &str, way: usize) -> Option<Self> {
+    pub(super) async fn start(name: &str, way: usize) -> Option<Self> {
         let path = format!("{}/../../mappings/{name}/connector.toml", env!("CARGO_MANIFEST_DIR"));
         let manifest = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
         // The answer to every request within a second keeps the faults short.
@@ -51,7 +51,7 @@ impl Standin {
     }
 
     /// The first field with this role.
-    fn role(&self, object: &str, role: &str) -> Option<String> {
+    pub(super) fn role(&self, object: &str, role: &str) -> Option<String> {
         self.connection.connector.decl.object.get(object)?.roles.get(role)?.first().cloned()
     }
 
@@ -78,7 +78,7 @@ impl Standin {
         self.contact(marker).or_else(|| Some(self.slot(marker, 0)?.1)).expect("something to write")
     }
 
-    async fn send(&self, out: Outgoing) -> Result<Landed, Failure> {
+    pub(super) async fn send(&self, out: Outgoing) -> Result<Landed, Failure> {
         self.connections.writer().send(&self.connection, vec![out]).await.remove(0).result
     }
 
@@ -254,7 +254,7 @@ async fn a_time_is_taken_once() {
 }
 
 impl Standin {
-    fn fields(&self, object: &str) -> Vec<String> {
+    pub(super) fn fields(&self, object: &str) -> Vec<String> {
         let roles = self.connection.connector.decl.object.get(object).map(|o| o.roles.clone()).unwrap_or_default();
         roles.into_values().flatten().collect()
     }
