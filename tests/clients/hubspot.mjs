@@ -148,6 +148,20 @@ await check("a batch with trace ids writes what it can", async () => {
   assert.deepEqual(second.results.map((one) => one.properties.aftercall_key), ["t3"]);
 });
 
+await check("a batch of updates with trace ids changes what it can", async () => {
+  const read = await objects.tasks.batchApi.read({ idProperty: "aftercall_key", inputs: [{ id: "t2" }], properties: [], propertiesWithHistory: [] });
+  const [{ id }] = read.results;
+  const change = (trace, id) => ({ objectWriteTraceId: trace, id, properties: { hs_task_priority: "HIGH" } });
+  const changed = await objects.tasks.batchApi.update({ inputs: [change("0", id), change("1", "999999")] });
+  assert.deepEqual([changed.results.map((one) => [one.objectWriteTraceId, one.id]), changed.numErrors], [[["0", id]], 1]);
+  assert.deepEqual(changed.errors[0].context.objectWriteTraceId, ["1"]);
+});
+
+await check("whose deals are whose is read for many at once", async () => {
+  const read = await links.batchApi.getPage("contacts", "deals", { inputs: [{ id: ann }] });
+  assert.deepEqual(read.results.map((one) => [one._from.id, one.to.map((to) => to.toObjectId)]), [[ann, [deal]]]);
+});
+
 await check("a task is found by its key, changed and read back", async () => {
   const read = await objects.tasks.batchApi.read({
     idProperty: "aftercall_key",

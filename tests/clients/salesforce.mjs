@@ -135,6 +135,26 @@ await check("collections: create several, one bad", async () => {
   assert.equal(results[1].errors[0].statusCode ?? results[1].errors[0].errorCode, "REQUIRED_FIELD_MISSING");
 });
 
+await check("collections: upsert and update several, each with its own result", async () => {
+  const log = (key, more) => ({ Call_Key__c: key, Subject: key, Status: "Completed", TaskSubtype: "Call", ...more });
+  const upserted = await org.sobject("Task").upsert([log("many-1", { WhoId: contact }), log("many-2", { WhoId: "003000000000009AAA" })], "Call_Key__c");
+  assert.deepEqual(upserted.map((result) => result.success), [true, false]);
+  assert.equal(upserted[0].created, true);
+  const updated = await org.sobject("Task").update([{ Id: upserted[0].id, Priority: "High" }, { Id: "00T000000000009AAA", Priority: "High" }]);
+  assert.deepEqual(updated.map((result) => result.success), [true, false]);
+  assert.equal((await org.sobject("Task").retrieve(upserted[0].id)).Priority, "High");
+});
+
+await check("composite with several queries", async () => {
+  const query = (at, where) => ({ method: "GET", url: `${data}/query?q=SELECT+Id+FROM+Contact+WHERE+${where}`, referenceId: `find${at}` });
+  const queries = [query(0, "Caller_Key__c='13125550142'"), query(1, "Caller_Key__c='nobody'"), query(2, "Nothing__c='x'")];
+  const answer = await org.requestPost(`${data}/composite`, { allOrNone: false, collateSubrequests: false, compositeRequest: queries });
+  const [one, none, wrong] = answer.compositeResponse;
+  assert.deepEqual([one.body.records.map((record) => record.Id), none.body.records, wrong.httpStatusCode], [[contact], [], 400]);
+  const six = Array.from({ length: 6 }, (_, at) => query(at, "Caller_Key__c='x'"));
+  await assert.rejects(org.requestPost(`${data}/composite`, { allOrNone: false, compositeRequest: six }));
+});
+
 await check("composite with references", async () => {
   const answer = await org.requestPost(`${data}/composite`, {
     allOrNone: true,
