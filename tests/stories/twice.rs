@@ -16,6 +16,7 @@ use aftercall::connect::{
 use aftercall::journal::CallStatus;
 use aftercall_config::project::Connection;
 use aftercall_plan::context::Record;
+use aftercall_plan::matching::Query;
 use aftercall_sandbox::{FaultKind, FaultSpec, Sandbox};
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
@@ -172,8 +173,21 @@ impl Office {
             pipeline.push_str(&format!("[retry.{class}]\ninitial = \"50ms\"\nmax_interval = \"100ms\"\nrespect_retry_after = false\n"));
         }
         write("pipelines/desk.toml", &pipeline);
+        if let Some((_, records)) = held(system) {
+            sandbox.load(&records).expect("they load");
+        }
         Self { folder, sandbox, connection, actions }
     }
+}
+
+/// A contact with what no call makes, by its id, in systems that are asked about it separately.
+fn held(system: &str) -> Option<(&'static str, Value)> {
+    let deal = json!({"dealname": "Held", "dealstage": "appointmentscheduled", "pipeline": "default"});
+    let records = json!({
+        "contacts": [{"id": "100900", "properties": {"lastname": "Held", "phone": "+15125559900"}}],
+        "deals": [{"id": "100950", "properties": deal, "associations": {"contacts": ["100900"]}}],
+    });
+    (system == "hubspot").then_some(("100900", records))
 }
 
 fn first_word(id: &str, hour: i8) -> Value {
@@ -244,6 +258,14 @@ async fn day(system: &str, packs: bool, weather: Weather) -> (Value, Vec<String>
         }
     }
     reads(&inside, &connection, find.as_deref(), &made("json:c-1", find.as_deref().unwrap_or_default()).await).await;
+    if let Some(contact) = &find {
+        let mut known = Vec::new();
+        for call in ["json:c-1", "json:c-3"] {
+            known.extend(made(call, contact).await);
+        }
+        known.extend(held(system).map(|(id, _)| id.to_owned()));
+        together(&inside, &connection, contact, &known).await;
+    }
     if weather == Weather::Calm {
         is_it_back(&office, &connection, wire.clone()).await;
     }
@@ -288,6 +310,52 @@ async fn reads(inside: &Inside, connection: &Arc<Connection>, contact: Option<&s
     let nobody = format!("{}{}{}", &id[..last], if &id[last..=last] == "9" { "8" } else { "9" }, &id[last + 1..]);
     let nobody = format!("{}7{}", &nobody[..last - 1], &nobody[last..]);
     reader.read(connection, contact, &nobody, &[]).await.expect("a read");
+}
+
+/// What calls of a crowd ask, two of them here: new contacts and changed ones in one request each, searches, and lists about contacts.
+async fn together(inside: &Inside, connection: &Arc<Connection>, contact: &str, known: &[String]) {
+    let roles = &connection.connector.objects[contact].decl.roles;
+    let field = |role: &str, value: &str| (roles[role][0].clone(), json!(value));
+    let write = |op: OutgoingOp, last_name: &str, phone: &str| {
+        let fields = vec![field("last_name", last_name), field("phone", phone)];
+        Outgoing { fields, ..out(contact, op, Vec::new(), Vec::new()) }
+    };
+    let (phones, crowd) = (["+15125559001", "+15125559002"], inside.connections.crowd());
+    let both = async |writes: [Outgoing; 2]| -> Vec<String> {
+        for _ in 0..4 {
+            let members = [crowd.enter(), crowd.enter()];
+            let sends = members.into_iter().zip(writes.clone()).map(|(member, write)| {
+                let writer = inside.connections.writer();
+                member.work(async move { writer.send(connection, vec![write]).await.remove(0).result })
+            });
+            let landed: Result<Vec<_>, _> = futures_util::future::join_all(sends).await.into_iter().collect();
+            if let Ok(landed) = landed {
+                return landed.into_iter().map(|landed| landed.id).collect();
+            }
+        }
+        panic!("{writes:?} did not land")
+    };
+    let new = |n: usize| write(OutgoingOp::Create { marker: format!("acmany{n}") }, "Many", phones[n]);
+    let ids = both([new(0), new(1)]).await;
+    let changed = |n: usize| write(OutgoingOp::Update { id: ids[n].clone() }, "Changed", phones[n]);
+    assert_eq!(both([changed(0), changed(1)]).await, ids);
+    let fields = IndexMap::from([(contact.to_owned(), roles.values().flatten().cloned().collect::<Vec<_>>())]);
+    let members = [crowd.enter(), crowd.enter()];
+    let finds = members.into_iter().zip(phones).map(|(member, phone)| {
+        let national = vec![phone.trim_start_matches("+1").to_owned()];
+        let query =
+            Query { e164: vec![phone.to_owned()], phones: vec![phone.to_owned()], digits: national.clone(), national, ..Query::default() };
+        let (reader, fields) = (inside.connections.reader(), &fields);
+        member.work(async move { reader.find(connection, &query, fields).await.expect("a search") })
+    });
+    futures_util::future::join_all(finds).await;
+    let members: Vec<_> = known.iter().map(|_| crowd.enter()).collect();
+    let lists = members.into_iter().zip(known).map(|(member, id)| {
+        let record = Record { id: id.clone(), object: contact.to_owned(), fields: Map::new() };
+        let (reader, fields) = (inside.connections.reader(), &fields);
+        member.work(async move { reader.related(connection, &record, &[], fields).await.expect("lists") })
+    });
+    futures_util::future::join_all(lists).await;
 }
 
 /// The small read that asks whether a system is back, over a connection that has just found it away.
