@@ -4,6 +4,7 @@
 
 mod appointments;
 mod away;
+mod backfill;
 mod backlog;
 mod batch;
 mod callers;

@@ -40,7 +40,7 @@ impl Service {
         let path = root.join(&project.store_path);
         let journal = tokio::task::spawn_blocking(move || SqliteJournal::open(SqliteOptions::at(path), now)).await??;
         let journal: Arc<dyn Journal> = Arc::new(journal);
-        let connections = Connections::new(Arc::new(Http::new()?), root, Arc::new(MemoryTokens::default()));
+        let connections = connections(root)?;
         let versions = Versions::new(project.clone(), files, journal.clone(), now).await?;
         let owner = format!("pid {}", std::process::id());
         let worker = Worker::new(journal.clone(), connections.clone(), versions, Arc::new(Timestamp::now), owner);
@@ -81,6 +81,11 @@ impl Service {
         let root = self.root.clone();
         Arc::new(move |source: &Source| source_secrets(&root, source))
     }
+}
+
+/// The accounts of a command that works no journal. Errors: none in practice.
+pub fn connections(root: &Path) -> anyhow::Result<Connections> {
+    Ok(Connections::new(Arc::new(Http::new()?), root, Arc::new(MemoryTokens::default())))
 }
 
 /// Reads what whoever asks about a caller must send. Errors: what cannot be read, naming the reference only.

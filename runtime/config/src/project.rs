@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::condition::Condition;
 use crate::decl::{
-    BreakerDecl, ConnectorDecl, EventKind, GrantDecl, IdentityKind, LimitsDecl, ObjectDecl, OnAmbiguous, OnNoIdentity, ParseDecl,
+    BreakerDecl, ConnectorDecl, EventKind, GrantDecl, IdentityKind, LimitsDecl, ListDecl, ObjectDecl, OnAmbiguous, OnNoIdentity, ParseDecl,
     PolicyDecl, RetryDecl, SignatureDecl, VerifyDecl, WriteManyDecl,
 };
 use crate::rules::MatchRules;
@@ -123,7 +123,7 @@ impl std::fmt::Display for SecretRef {
 }
 
 /// One account of one system.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Connection {
     /// The project's name for it.
     pub id: String,
@@ -146,7 +146,7 @@ pub struct Connection {
 }
 
 /// A system as understood: the declaration with its templates compiled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Connector {
     /// What was written.
     pub decl: ConnectorDecl,
@@ -292,6 +292,27 @@ pub struct Source {
     pub settings: Value,
     /// How it asks about a caller while the call begins.
     pub live: Option<Live>,
+    /// The platform's own list of calls.
+    pub list: Option<Listing>,
+}
+
+/// A platform's own list of calls, compiled.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// The account at the platform, as a connection of its own: `source.NAME`.
+    pub account: Arc<Connection>,
+    /// What was written.
+    pub decl: ListDecl,
+    /// One page.
+    pub page: Request,
+    /// Which rows are finished calls.
+    pub finished: Condition,
+    /// The whole call, where a row is not all of it.
+    pub call: Option<Request>,
+    /// The payload as a webhook would have brought it.
+    pub payload: Template,
+    /// How often the service looks there by itself.
+    pub every: Option<Duration>,
 }
 
 /// A platform's request about a caller, compiled.

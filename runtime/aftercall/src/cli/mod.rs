@@ -3,6 +3,7 @@
 //! Data to stdout, talk to stderr. Exit codes: 0 done; 1 findings, failures, or work that did not land; 2 used wrongly;
 //! 3 with `--exit-code`: changes pending.
 
+mod backfill;
 mod calls;
 mod check;
 mod completions;
@@ -59,6 +60,8 @@ enum Command {
     Sync(sync::Args),
     /// The service: takes calls in over HTTP and works them
     Run(run::Args),
+    /// Take in what a platform's own list of calls has and its webhook never brought
+    Backfill(backfill::Args),
     /// The call log
     Calls(calls::Args),
     /// One call's whole story
@@ -107,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => plan::run(&args),
         Command::Sync(args) => sync::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Backfill(args) => backfill::run(&args),
         Command::Calls(args) => calls::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Review(args) => review::run(&args),

@@ -4,13 +4,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::ProjectDir;
 use super::talk::{self, data, talk as say};
-use crate::intake::{Intake, serve};
+use crate::connect::ListTime;
+use crate::intake::{Backfill, Backfilled, Intake, put_into, serve};
 use crate::service::{Service, context_secrets, lane_keys};
+
+/// How far back a look of the service goes: over a night, and over a day on which nobody noticed.
+const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -66,6 +70,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         ));
         let sources: Vec<String> = service.project.sources.keys().map(|s| format!("http://{address}/v1/calls/{s}")).collect();
         say(&format!("taking calls at {}; Ctrl-C ends it\n", sources.join(", ")));
+        look_back(&service, &stop);
         let ends = stop.clone();
         tokio::spawn(async move {
             asked.await;
@@ -79,6 +84,41 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         }
         Ok(0)
     })
+}
+
+/// Looks at the lists of the sources that say how often, beside everything else; the first time at once, for what came while nobody was there.
+fn look_back(service: &Service, stop: &CancellationToken) {
+    for name in service.project.sources.values().filter(|source| source.list.as_ref().is_some_and(|l| l.every.is_some())).map(|s| &s.name) {
+        let (project, journal, name) = (service.project.clone(), service.journal.clone(), name.clone());
+        let (reader, stop) = (service.connections.reader(), stop.clone());
+        tokio::spawn(async move {
+            let keys = |call: &_| lane_keys(&project, call);
+            let Some(source) = project.sources.get(&name) else { return };
+            let Some((list, every)) = source.list.as_ref().and_then(|list| Some((list, list.every?))) else { return };
+            let put = Some(put_into(journal.clone()));
+            let look =
+                Backfill { project: &project, source, list, reader: &reader, journal: Some(journal.as_ref()), put, lane_keys: &keys };
+            loop {
+                let until = Timestamp::now();
+                let mut found = Backfilled::default();
+                let time = ListTime { since: until.checked_sub(LOOK_BACK).unwrap_or(until), until };
+                match look.run(time, until, &stop, &mut found).await {
+                    Ok(()) if found.taken.is_empty() && found.unrecognised.is_empty() => {
+                        tracing::debug!(source = %name, "nothing is missing")
+                    }
+                    Ok(()) => tracing::warn!(
+                        source = %name, taken_in = found.taken.len(), not_understood = found.unrecognised.len(),
+                        "the platform's list had calls that were never delivered"
+                    ),
+                    Err(error) => tracing::warn!(source = %name, %error, "the platform's list of calls was not read; it is tried again"),
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(every) => {}
+                    () = stop.cancelled() => return,
+                }
+            }
+        });
+    }
 }
 
 /// Ctrl-C, or what a service manager sends. They count from this call on, not only from when they are awaited.

@@ -1,13 +1,13 @@
 //! `aftercall sandbox SYSTEM...`: stand-ins on loopback until Ctrl-C.
 
-use aftercall_sandbox::{NAMES, Sandbox};
+use aftercall_sandbox::{NAMES, PLATFORMS, Sandbox};
 use serde_json::{Map, Value, json};
 
 use super::{data, talk};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Systems to stand in for; left out: all
+    /// Systems and voice platforms to stand in for; left out: all
     #[arg(value_name = "SYSTEM")]
     systems: Vec<String>,
     /// The first port; each further system takes the next one
@@ -16,13 +16,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
-    let systems: Vec<String> = if args.systems.is_empty() { NAMES.iter().map(|n| (*n).to_owned()).collect() } else { args.systems.clone() };
+    let all: Vec<&str> = NAMES.iter().chain(PLATFORMS).copied().collect();
+    let systems: Vec<String> = if args.systems.is_empty() { all.iter().map(|n| (*n).to_owned()).collect() } else { args.systems.clone() };
     for system in &systems {
-        if !NAMES.contains(&system.as_str()) {
-            let near = aftercall_config::finding::nearest(system, NAMES.iter().copied())
-                .map(|n| format!("; did you mean {n}?"))
-                .unwrap_or_default();
-            talk(&format!("there is no stand-in for {system}{near}\nthere is: {}\n", NAMES.join(", ")));
+        if !all.contains(&system.as_str()) {
+            let near =
+                aftercall_config::finding::nearest(system, all.iter().copied()).map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+            talk(&format!("there is no stand-in for {system}{near}\nthere is: {}\n", all.join(", ")));
             return Ok(2);
         }
     }

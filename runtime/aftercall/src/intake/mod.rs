@@ -3,6 +3,8 @@
 //! A delivery is verified over its raw bytes ([`verify`]), mapped as its source declares ([`map`]), named so that repetitions
 //! are known ([`event_key`]) and committed before it is acknowledged ([`Intake`]). Files take the same way ([`Lines`]).
 //!
+//! What was never delivered is taken from a platform's own list of calls, over the same way ([`Backfill`]).
+//!
 //! Beside finished calls it takes questions about a caller while the call is under way ([`About`]); `work` answers them.
 //!
 //! What it is not for: it matches and plans nothing, knows no platform by name, and never looks at a secret's reference.
@@ -11,6 +13,7 @@ mod access;
 mod answer;
 mod arrival;
 mod ask;
+mod backfill;
 mod body;
 mod jsonl;
 mod key;
@@ -25,6 +28,7 @@ mod typed;
 pub use access::Access;
 pub use arrival::{Taken, Verdict, take, take_payload};
 pub use ask::About;
+pub use backfill::{Backfill, BackfillError, Backfilled, Put, put_into};
 pub use jsonl::{LONGEST_LINE, Line, Lines};
 pub use key::{body_key, call_id, digest, event_key, lane_key};
 pub use listen::serve;

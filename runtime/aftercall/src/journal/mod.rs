@@ -21,4 +21,4 @@ pub use model::{
     NewCall, NewEvent, NewPlan, NewWrite, Order, PayloadRow, PlanOutcome, PlanRow, Record, Recorded, Recording, RevisionRow, SlotAsk,
     Story, Then, Trouble, Unrecognised, WriteChange, WriteFilter, WriteOutcome, WriteRow, WriteState, Written,
 };
-pub use sqlite::{SqliteJournal, SqliteOptions, intervene_beside};
+pub use sqlite::{SqliteJournal, SqliteOptions, accept_beside, intervene_beside};

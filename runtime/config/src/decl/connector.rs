@@ -13,7 +13,7 @@ use super::many::{FindManyDecl, RelatedManyDecl, WriteManyDecl};
 use super::matching::KeyId;
 
 /// How to talk to a system.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectorDecl {
     /// The folder's name, by which connections and mappings refer to the system.

@@ -5,6 +5,7 @@
 
 mod connector;
 mod context;
+mod list;
 mod many;
 mod mapping;
 mod matching;
@@ -15,6 +16,7 @@ mod source;
 
 pub use connector::*;
 pub use context::*;
+pub use list::*;
 pub use many::*;
 pub use mapping::*;
 pub use matching::*;

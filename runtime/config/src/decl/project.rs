@@ -88,6 +88,14 @@ pub struct SourceSettingsDecl {
     /// Accept unsigned payloads. Only for a platform that cannot sign, behind a network that you trust.
     #[serde(default)]
     pub allow_unsigned: bool,
+    /// Credentials for the platform's own list of calls, by reference: `env:NAME` or `file:PATH`. `aftercall backfill` needs them.
+    #[serde(default)]
+    pub auth: IndexMap<String, String>,
+    /// Where that list is reached. Left out: the platform's own address.
+    pub base_url: Option<String>,
+    /// How often `aftercall run` looks there for what was never delivered, such as `15m`; each time it looks back over a day. Left out: it
+    /// does not.
+    pub backfill_every: Option<String>,
     /// Values for the source's `[settings]`, such as the assistant that answers.
     #[serde(default)]
     pub settings: IndexMap<String, serde_json::Value>,

@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::ListDecl;
+
 /// A voice platform as input.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +30,8 @@ pub struct SourceDecl {
     pub settings: IndexMap<String, Value>,
     /// How the platform asks about a caller while the call begins. Left out: it does not.
     pub live: Option<LiveDecl>,
+    /// The platform's own list of calls, from which `aftercall backfill` takes in what was never delivered. Left out: there is none.
+    pub list: Option<ListDecl>,
 }
 
 /// A request of the platform that waits for an answer about the caller. It comes to the same address as finished calls, is verified like

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::scope::request_types;
 use super::{Typed, arc};
-use crate::decl::{BookingDecl, ConnectorDecl, LookupDecl, ObjectDecl, RequestDecl, WriteManyDecl, WritesDecl};
+use crate::decl::{BookingDecl, ConnectorDecl, LimitsDecl, LookupDecl, ObjectDecl, RequestDecl, WriteManyDecl, WritesDecl};
 use crate::finding::{Code, Finding, Place};
 use crate::project::{Booking, Connector, Look, Object, Origin, Request, WriteMany};
 use crate::source::path;
@@ -42,7 +42,7 @@ const PLACES: &[(&[&str], &[&str])] = &[
 ];
 
 /// Whether every place in an answer is written as one: without its `/` it would be the whole answer, and nobody would notice.
-fn check_places(value: &Value, at: &Place, section: &[&str], keys: &[&str], findings: &mut Vec<Finding>) {
+pub(super) fn check_places(value: &Value, at: &Place, section: &[&str], keys: &[&str], findings: &mut Vec<Finding>) {
     match (value, section) {
         (Value::Array(items), _) => {
             let section = section.strip_prefix(&["*"]).unwrap_or(section);
@@ -180,39 +180,7 @@ impl Compile<'_> {
 
     fn request(&mut self, decl: &RequestDecl, place: Place, names: &[&str]) -> Option<Request> {
         let types = self.types(names);
-        let method = decl.method.to_uppercase();
-        if !METHODS.contains(&method.as_str()) {
-            let finding = Finding::new(Code::NotAllowed, format!("`{}` is no method", decl.method), place.clone().down("method"));
-            self.findings.push(finding.suggest(&method, METHODS));
-            return None;
-        }
-        if !decl.path.starts_with('/') {
-            let finding = Finding::new(Code::NotAllowed, "a path begins with `/`", place.clone().down("path"));
-            self.findings.push(finding.help("the host comes from `base_url`, never from a template"));
-        }
-        if let Some(bucket) = &decl.bucket
-            && !self.typed.decl.limits.bucket.contains_key(bucket)
-        {
-            let names: Vec<&str> = self.typed.decl.limits.bucket.keys().map(String::as_str).collect();
-            let finding = Finding::new(Code::UnknownKey, format!("`limits.bucket` has no `{bucket}`"), place.clone().down("bucket"));
-            self.findings.push(finding.suggest(bucket, names));
-        }
-        let template = |value: &Value, at: Place, findings: &mut Vec<Finding>| Template::compile(value, &at, &types, findings);
-        let path = template(&Value::from(decl.path.as_str()), place.clone().down("path"), self.findings);
-        let query = decl
-            .query
-            .iter()
-            .map(|(key, value)| Some((key.clone(), template(value, place.clone().down("query").down(key), self.findings)?)));
-        let query: Option<Vec<_>> = query.collect();
-        let headers = decl.headers.iter().map(|(key, value)| {
-            Some((key.clone(), template(&Value::from(value.as_str()), place.clone().down("headers").down(key), self.findings)?))
-        });
-        let headers: Option<Vec<_>> = headers.collect();
-        let body = match &decl.body {
-            Some(body) => Some(template(body, place.down("body"), self.findings)?),
-            None => None,
-        };
-        Some(Request { method, path: path?, query: query?, headers: headers?, body, bucket: decl.bucket.clone() })
+        request(decl, place, &types, &self.typed.decl.limits, self.findings)
     }
 
     fn origin(&self, keys: &[&str]) -> Origin {
@@ -340,6 +308,41 @@ impl Compile<'_> {
         let withdraw = self.request(&decl.withdraw, place.down("withdraw"), &["id"]);
         Some(Booking { resource: resource?, look: look?, withdraw: withdraw? })
     }
+}
+
+/// Compiles a request; `types` is what its templates see.
+pub(super) fn request(decl: &RequestDecl, place: Place, types: &Type, limits: &LimitsDecl, findings: &mut Vec<Finding>) -> Option<Request> {
+    let method = decl.method.to_uppercase();
+    if !METHODS.contains(&method.as_str()) {
+        let finding = Finding::new(Code::NotAllowed, format!("`{}` is no method", decl.method), place.clone().down("method"));
+        findings.push(finding.suggest(&method, METHODS));
+        return None;
+    }
+    if !decl.path.starts_with('/') {
+        let finding = Finding::new(Code::NotAllowed, "a path begins with `/`", place.clone().down("path"));
+        findings.push(finding.help("the host comes from `base_url`, never from a template"));
+    }
+    if let Some(bucket) = &decl.bucket
+        && !limits.bucket.contains_key(bucket)
+    {
+        let names: Vec<&str> = limits.bucket.keys().map(String::as_str).collect();
+        let finding = Finding::new(Code::UnknownKey, format!("`limits.bucket` has no `{bucket}`"), place.clone().down("bucket"));
+        findings.push(finding.suggest(bucket, names));
+    }
+    let template = |value: &Value, at: Place, findings: &mut Vec<Finding>| Template::compile(value, &at, types, findings);
+    let path = template(&Value::from(decl.path.as_str()), place.clone().down("path"), findings);
+    let query =
+        decl.query.iter().map(|(key, value)| Some((key.clone(), template(value, place.clone().down("query").down(key), findings)?)));
+    let query: Option<Vec<_>> = query.collect();
+    let headers = decl.headers.iter().map(|(key, value)| {
+        Some((key.clone(), template(&Value::from(value.as_str()), place.clone().down("headers").down(key), findings)?))
+    });
+    let headers: Option<Vec<_>> = headers.collect();
+    let body = match &decl.body {
+        Some(body) => Some(template(body, place.down("body"), findings)?),
+        None => None,
+    };
+    Some(Request { method, path: path?, query: query?, headers: headers?, body, bucket: decl.bucket.clone() })
 }
 
 /// What the templates of a write's request see beside the object.

@@ -4,6 +4,7 @@
 
 mod connector;
 mod context;
+mod list;
 mod mapping;
 mod matching;
 mod pipeline;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::mapping::Connectors;
 use super::scope::open_types;
 use super::{Typed, Written, connector, mapping, pipeline, source};
-use crate::decl::{BusinessHoursDecl, ConnectionDecl, PipelineDecl, ProjectDecl};
+use crate::decl::{BusinessHoursDecl, ConnectionDecl, GrantDecl, PipelineDecl, ProjectDecl};
 use crate::finding::{Code, Finding, Place, Severity, listed};
 use crate::project::{BusinessHours, ConfigVersion, Connection, Connector, Project, SecretRef, Source};
 use crate::source::path;
@@ -278,7 +278,7 @@ pub(super) fn secret(text: &str, place: Place, findings: &mut Vec<Finding>) -> O
 }
 
 /// Checks an address; what it gives has no slash at the end.
-fn base_url(url: &str, place: Place, findings: &mut Vec<Finding>) -> String {
+pub(super) fn base_url(url: &str, place: Place, findings: &mut Vec<Finding>) -> String {
     let url = url.trim_end_matches('/');
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let authority = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
@@ -309,6 +309,46 @@ fn base_url(url: &str, place: Place, findings: &mut Vec<Finding>) -> String {
     url.to_owned()
 }
 
+/// The references that a section gives under `auth`.
+pub(super) fn credentials(given: &IndexMap<String, String>, place: &Place, findings: &mut Vec<Finding>) -> IndexMap<String, SecretRef> {
+    let read = given.iter().filter_map(|(key, text)| Some((key.clone(), secret(text, place.clone().down("auth").down(key), findings)?)));
+    read.collect()
+}
+
+/// The credentials that a section gives, and to whom.
+pub(super) struct Credentials<'a> {
+    pub(super) title: &'a str,
+    /// `connection.NAME`, as people write it.
+    pub(super) section: String,
+    pub(super) given: &'a IndexMap<String, String>,
+    pub(super) place: &'a Place,
+    pub(super) whole: bool,
+}
+
+/// The first way to be let in for which the credentials suffice.
+pub(super) fn grant(asked: &Credentials<'_>, ways: &[GrantDecl], findings: &mut Vec<Finding>) -> Option<GrantDecl> {
+    let Credentials { title, section, given, place, whole } = asked;
+    let known: Vec<&str> = ways.iter().flat_map(|g| &g.needs).map(String::as_str).chain(["subject"]).collect();
+    let mut misspelled = false;
+    for key in given.keys().filter(|key| !known.contains(&key.as_str())) {
+        let at = (*place).clone().down("auth").down(key).key();
+        let finding = Finding::new(Code::Grant, format!("{title} takes no credential `{key}`"), at);
+        findings.push(finding.suggest(key, known.iter().copied()));
+        misspelled = true;
+    }
+    let grant = ways.iter().find(|g| g.needs.iter().all(|need| given.contains_key(need)));
+    if grant.is_none() && !ways.is_empty() && *whole && !misspelled {
+        let takes: Vec<String> = ways.iter().map(|g| listed(g.needs.iter().map(String::as_str)).replace(", ", " with ")).collect();
+        let (message, at) = if given.is_empty() {
+            (format!("`{section}` has no credentials"), (*place).clone().key())
+        } else {
+            (format!("the credentials of `{section}` do not suffice"), (*place).clone().down("auth").key())
+        };
+        findings.push(Finding::new(Code::Grant, message, at).help(format!("{title} takes {}", takes.join(", or "))));
+    }
+    grant.cloned()
+}
+
 /// Resolves one connection. What stands in it is checked even where its system is not known.
 fn connection(
     id: &str,
@@ -319,12 +359,7 @@ fn connection(
     written: &Written,
     findings: &mut Vec<Finding>,
 ) -> Option<Connection> {
-    let mut credentials = IndexMap::new();
-    for (key, text) in &decl.auth {
-        if let Some(reference) = secret(text, place.clone().down("auth").down(key), findings) {
-            credentials.insert(key.clone(), reference);
-        }
-    }
+    let credentials = credentials(&decl.auth, place, findings);
     let own_url = decl.base_url.as_ref().map(|url| base_url(url, place.clone().down("base_url"), findings));
     let connector: &Arc<Connector> = match connectors.get(decl.system.as_str()) {
         Some(connector) => connector.as_ref()?,
@@ -372,33 +407,14 @@ fn connection(
         let message = format!("`connection.{id}` lacks `settings.{key}`");
         findings.push(Finding::new(Code::Setting, message, place.clone().key()).help(format!("write `settings = {{ {key} = \"...\" }}`")));
     }
-    let known: Vec<&str> = connector.decl.auth.iter().flat_map(|g| &g.needs).map(String::as_str).chain(["subject"]).collect();
-    let mut misspelled = false;
-    for key in decl.auth.keys().filter(|key| !known.contains(&key.as_str())) {
-        let at = place.clone().down("auth").down(key).key();
-        findings.push(
-            Finding::new(Code::Grant, format!("{} takes no credential `{key}`", connector.decl.title), at)
-                .suggest(key, known.iter().copied()),
-        );
-        misspelled = true;
-    }
-    let grant = connector.decl.auth.iter().find(|g| g.needs.iter().all(|need| decl.auth.contains_key(need)));
-    if grant.is_none() && !connector.decl.auth.is_empty() && whole && !misspelled {
-        let ways: Vec<String> =
-            connector.decl.auth.iter().map(|g| listed(g.needs.iter().map(String::as_str)).replace(", ", " with ")).collect();
-        let (message, at) = if decl.auth.is_empty() {
-            (format!("`connection.{id}` has no credentials"), place.clone().key())
-        } else {
-            (format!("the credentials of `connection.{id}` do not suffice"), place.clone().down("auth").key())
-        };
-        findings.push(Finding::new(Code::Grant, message, at).help(format!("{} takes {}", connector.decl.title, ways.join(", or "))));
-    }
+    let asked = Credentials { title: &connector.decl.title, section: format!("connection.{id}"), given: &decl.auth, place, whole };
+    let grant = grant(&asked, &connector.decl.auth, findings);
     Some(Connection {
         id: id.to_owned(),
         connector: connector.clone(),
         base_url,
         settings: Value::Object(settings),
-        grant: grant.cloned(),
+        grant,
         credentials,
         index: decl.index,
         limits: decl.limits.clone().unwrap_or_else(|| connector.decl.limits.clone()),

@@ -120,6 +120,7 @@ pub(super) fn resolve(name: &str, typed: &Typed<SourceDecl>, settings: Option<&S
         outcome,
         settings: settings_of(decl, settings, findings),
         live: live(typed, findings),
+        list: super::list::resolve(name, typed, settings, findings),
     })
 }
 
@@ -137,7 +138,7 @@ fn templates(typed: &Typed<SourceDecl>, field: &SourceFieldDecl, at: &Place, typ
 }
 
 /// The project's settings of a source over the manifest's own.
-fn settings_of(decl: &SourceDecl, settings: Option<&Settings<'_>>, findings: &mut Vec<Finding>) -> Value {
+pub(super) fn settings_of(decl: &SourceDecl, settings: Option<&Settings<'_>>, findings: &mut Vec<Finding>) -> Value {
     let mut all: Map<String, Value> = decl.settings.clone().into_iter().collect();
     for (key, value) in settings.into_iter().flat_map(|s| &s.decl.settings) {
         if !decl.settings.contains_key(key)

@@ -1,4 +1,4 @@
-//! A person's word to a journal that another process works: one transaction from outside, and nothing else.
+//! A word to a journal that another process works, of a person or of a platform's list: one transaction from outside, and nothing else.
 //!
 //! SQLite lets one writer in after the other, and an intervention needs no lease of ours: it is refused while a worker has the call. Leases
 //! and epochs are left alone, so the process that owns the journal goes on. It notices when it looks for due work the next time.
@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::{
     super::{
         error::Error,
-        model::{Intervention, Recorded},
+        model::{Accepted, Arrival, Intervention, Recorded},
     },
     fault::{Fault, Moment},
     migrate,
@@ -22,16 +22,25 @@ use super::{
 ///
 /// Errors: [`Error::Leased`] while a worker has the call (try again in a moment), [`Error::NotFound`], and those of opening.
 pub fn intervene_beside(path: &Path, intervention: Intervention) -> Result<Recorded, Error> {
-    let work = || -> Result<Recorded, Fault> {
+    beside(path, "record what a person decided", |tx| write::intervene(tx, intervention))
+}
+
+/// Takes in what a source has, into a journal that a service has open. Blocks for the disk. Errors: those of opening and of the disk.
+pub fn accept_beside(path: &Path, arrivals: Vec<Arrival>) -> Result<Vec<Accepted>, Error> {
+    beside(path, "take in calls", |tx| write::accept(tx, arrivals))
+}
+
+fn beside<T>(path: &Path, what: &'static str, change: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+    let work = || -> Result<T, Fault> {
         let mut conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         conn.busy_timeout(Duration::from_secs(5))?;
         migrate::readable(migrate::look(&conn, path)?, path)?;
         conn.pragma_update(None, "synchronous", "FULL")?;
         conn.pragma_update(None, "foreign_keys", true)?;
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let recorded = write::intervene(&mut Tx { conn: &tx, woke: false }, intervention)?;
+        let done = change(&mut Tx { conn: &tx, woke: false })?;
         tx.commit()?;
-        Ok(recorded)
+        Ok(done)
     };
-    work().map_err(|fault| fault.explain(path, "record what a person decided", Moment::Working))
+    work().map_err(|fault| fault.explain(path, what, Moment::Working))
 }
