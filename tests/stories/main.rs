@@ -27,5 +27,6 @@ mod start;
 mod store;
 mod support;
 mod tidy;
+mod tokens;
 mod twice;
 mod webhooks;

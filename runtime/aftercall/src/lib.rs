@@ -9,5 +9,6 @@ pub mod intake;
 pub mod journal;
 pub mod load;
 pub mod service;
+pub mod tokens;
 pub mod view;
 pub mod work;

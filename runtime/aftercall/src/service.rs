@@ -12,9 +12,10 @@ use aftercall_plan::plan::pipeline_for;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::connect::{Connections, Http, MemoryTokens, resolve_secret};
+use crate::connect::{Connections, Http, resolve_secret};
 use crate::intake::{About, Access, lane_key};
 use crate::journal::{CallStatus, Journal, SqliteJournal, SqliteOptions};
+use crate::tokens::KeptTokens;
 use crate::work::{Versions, Worker};
 
 /// A project that runs.
@@ -40,7 +41,8 @@ impl Service {
         let path = root.join(&project.store_path);
         let journal = tokio::task::spawn_blocking(move || SqliteJournal::open(SqliteOptions::at(path), now)).await??;
         let journal: Arc<dyn Journal> = Arc::new(journal);
-        let connections = connections(root)?;
+        let tokens = KeptTokens::here(journal.clone(), project.store_key.clone(), root);
+        let connections = Connections::new(Arc::new(Http::new()?), root, Arc::new(tokens));
         let versions = Versions::new(project.clone(), files, journal.clone(), now).await?;
         let owner = format!("pid {}", std::process::id());
         let worker = Worker::new(journal.clone(), connections.clone(), versions, Arc::new(Timestamp::now), owner);
@@ -84,8 +86,9 @@ impl Service {
 }
 
 /// The accounts of a command that works no journal. Errors: none in practice.
-pub fn connections(root: &Path) -> anyhow::Result<Connections> {
-    Ok(Connections::new(Arc::new(Http::new()?), root, Arc::new(MemoryTokens::default())))
+pub fn connections(root: &Path, project: &Project) -> anyhow::Result<Connections> {
+    let tokens = KeptTokens::beside(root.join(&project.store_path), project.store_key.clone(), root);
+    Ok(Connections::new(Arc::new(Http::new()?), root, Arc::new(tokens)))
 }
 
 /// Reads what whoever asks about a caller must send. Errors: what cannot be read, naming the reference only.

@@ -195,6 +195,8 @@ codes! {
     Setting = "AC0307", Error;
     /// The credentials given fit none of the connector's ways to be let in.
     Grant = "AC0308", Error;
+    /// A system that replaces refresh tokens, and no key to keep them with.
+    TokensInMemory = "AC0309", Warning;
     /// A system that has no connector.
     UnknownSystem = "AC0401", Error;
     /// A connection that the project does not name.

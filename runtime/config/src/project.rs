@@ -60,6 +60,8 @@ pub struct Project {
     pub hours: BusinessHours,
     /// Path of the SQLite store as written after `sqlite:`.
     pub store_path: String,
+    /// The key for the credentials that are kept there, by reference.
+    pub store_key: Option<SecretRef>,
     /// Accounts, by name.
     pub connections: IndexMap<String, Arc<Connection>>,
     /// Sources, by name.

@@ -126,7 +126,7 @@ async fn read(args: &Args, project: Project, files: &Files, time: ListTime, pati
             Err(error) => return Err(error.into()),
         };
         let known = journal.as_ref().map(|journal| journal as &dyn Journal);
-        return Ok(look(args, &project, &connections(folder)?, known, None, time, &stop).await?.0);
+        return Ok(look(args, &project, &connections(folder, &project)?, known, None, time, &stop).await?.0);
     }
     match Service::open(folder, project.clone(), files).await {
         Ok(service) => {
@@ -152,7 +152,7 @@ async fn read(args: &Args, project: Project, files: &Files, time: ListTime, pati
                     }
                 })
             });
-            Ok(look(args, &project, &connections(folder)?, Some(&journal), Some(put), time, &stop).await?.0)
+            Ok(look(args, &project, &connections(folder, &project)?, Some(&journal), Some(put), time, &stop).await?.0)
         }
         Err(error) => Err(error),
     }

@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use super::input::Input;
 use super::talk::{self, data, talk as say};
 use super::{Format, ProjectDir};
-use crate::connect::{Connections, Http, MemoryTokens};
 use crate::journal::{ArrivalKind, Journal, SqliteJournal};
 use crate::view;
 use crate::work::{Before, DryMemory, own, plan_call, remembered};
@@ -54,7 +53,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     })?;
     let journal =
         SqliteJournal::open_read_only(args.project.project.join(&project.store_path)).ok().map(|j| Arc::new(j) as Arc<dyn Journal>);
-    let connections = Connections::new(Arc::new(Http::new()?), &args.project.project, Arc::new(MemoryTokens::default()));
+    let connections = crate::service::connections(&args.project.project, &project)?;
     let reader = connections.reader();
     let memory = DryMemory::new(journal.clone());
     let mut plans: Vec<(Plan, Vec<RequestCount>)> = Vec::new();

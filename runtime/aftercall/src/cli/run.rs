@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ProjectDir;
 use super::talk::{self, data, talk as say};
-use crate::connect::ListTime;
+use crate::connect::{ListTime, resolve_secret};
 use crate::intake::{Backfill, Backfilled, Intake, put_into, serve};
 use crate::service::{Service, context_secrets, lane_keys};
 
@@ -60,6 +60,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             Arc::new(lane_keys),
             Arc::new(Timestamp::now),
         );
+        if let Some(Err(problem)) = service.project.store_key.as_ref().map(|key| resolve_secret(key, &args.project.project)) {
+            tracing::warn!(%problem, "the key of the journal cannot be read: a refresh token that is kept there, or has to be, waits until it can");
+        }
         if let Err(problem) = context_secrets(&args.project.project, &service.project) {
             tracing::warn!(problem, "the secret of [context] cannot be read: questions about callers get 503 until it can");
         }

@@ -32,7 +32,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use auth::{MemoryTokens, StoredToken, TokenStore};
+pub use auth::{MemoryTokens, StoredToken, TokenError, TokenStore};
 pub use booking::Check;
 pub use breaker::Circuit;
 pub use connections::Connections;

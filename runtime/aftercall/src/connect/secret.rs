@@ -7,15 +7,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aftercall_config::project::SecretRef;
+use zeroize::Zeroizing;
 
-/// A secret. `Debug` prints `***`, and there is no `Display`.
+/// A secret. `Debug` prints `***`, there is no `Display`, and the last copy is wiped when it goes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Arc<str>);
+pub struct Secret(Arc<Zeroizing<String>>);
 
 impl Secret {
     /// Wraps a secret.
     pub fn new(text: &str) -> Self {
-        Self(Arc::from(text))
+        Self(Arc::new(Zeroizing::new(text.to_owned())))
     }
 
     /// The secret itself, for the place that sends it.
@@ -59,12 +60,12 @@ pub enum SecretError {
 ///
 /// Shape: a relative path is meant from `root`. Errors: [`SecretError`], which names the reference and the remedy.
 pub fn resolve(reference: &SecretRef, root: &Path) -> Result<Secret, SecretError> {
-    let text = match reference {
+    let text = Zeroizing::new(match reference {
         SecretRef::Env(name) => std::env::var(name).map_err(|_| SecretError::Unset { name: name.clone() })?,
         SecretRef::File(path) => {
             std::fs::read_to_string(root.join(path)).map_err(|source| SecretError::Unreadable { path: path.clone(), source })?
         }
-    };
+    });
     let text = text.trim();
     if text.is_empty() {
         return Err(SecretError::Empty { reference: reference.to_string() });

@@ -250,12 +250,9 @@ impl Backfill<'_> {
     fn failed(&self, failure: &Failure) -> BackfillError {
         let section = &self.list.account.id;
         let message = match failure.class {
-            ErrorClass::AuthExpired | ErrorClass::AuthRevoked => match failure.status {
-                Some(status) => {
-                    format!("not let in ({status}): the key that `{section}` names under `auth` is refused; {}", failure.message)
-                }
-                None => failure.message.clone(),
-            },
+            ErrorClass::AuthExpired | ErrorClass::AuthRevoked => {
+                format!("not let in: {}; `{section}` names the key under `auth`", failure.message)
+            }
             ErrorClass::Unreachable => format!("{}: {}", self.list.account.base_url, failure.message),
             class => format!("{}: {}", class.as_str(), failure.message),
         };

@@ -10,7 +10,7 @@ use super::{
     Error,
     model::{
         Accepted, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Guard, Intervention, LaneLink,
-        Lookup, NewPlan, PlanOutcome, Recorded, Recording, Story, Unrecognised, WriteFilter, WriteRow, Written,
+        Lookup, NewPlan, PlanOutcome, Recorded, Recording, SealedToken, Story, Unrecognised, WriteFilter, WriteRow, Written,
     },
 };
 
@@ -70,11 +70,17 @@ pub trait Journal: Send + Sync {
     /// somebody in vain, and who is found is read again.
     fn people_put(&self, connection: String, people: Vec<(String, Option<Vec<i64>>)>) -> Answer<'_, ()>;
 
+    /// Keeps a connection's refresh token in place of the one before: what was kept last counts.
+    fn token_put(&self, token: SealedToken) -> Answer<'_, ()>;
+
+    /// A connection's refresh token.
+    fn token_get(&self, connection: String) -> Answer<'_, Option<SealedToken>>;
+
     /// Keeps the text of a config under its hash. Keeping it again changes nothing.
     fn config_put(&self, hash: String, text: String, now: Timestamp) -> Answer<'_, ()>;
 
-    /// The turn that the next new call would get: what a dry run shows.
-    fn peek_turn(&self, route: String) -> Answer<'_, i64>;
+    /// The call's turn, and whether it has taken it; otherwise the one that the next call would get. What a dry run shows.
+    fn peek_turn(&self, route: String, call: String) -> Answer<'_, (i64, bool)>;
 
     /// A kept look-up, however old.
     fn lookup_get(&self, connection: String, kind: String, key: String) -> Answer<'_, Option<Lookup>>;

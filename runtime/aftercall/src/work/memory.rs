@@ -183,11 +183,18 @@ impl Memory for DryMemory {
         })
     }
 
-    /// The turn that the call would get: the next one, and the ones after it for the calls behind it in the same dry run.
+    /// The turn that the call has taken or would get: the next one, and the ones after it for the calls behind it in the same dry run.
     fn turn<'a>(&'a self, route: &'a str, call: &'a str) -> BoxFuture<'a, Result<u64, Trouble>> {
         Box::pin(async move {
             let next = match &self.journal {
-                Some(journal) => u64::try_from(journal.peek_turn(route.to_owned()).await?).unwrap_or_default(),
+                Some(journal) => {
+                    let (turn, is_taken) = journal.peek_turn(route.to_owned(), call.to_owned()).await?;
+                    let turn = u64::try_from(turn).unwrap_or_default();
+                    if is_taken {
+                        return Ok(turn);
+                    }
+                    turn
+                }
                 None => 0,
             };
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);

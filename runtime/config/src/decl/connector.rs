@@ -122,6 +122,9 @@ pub struct GrantDecl {
     pub header: Option<String>,
     /// What stands before the token in the header. Left out: `Bearer `.
     pub prefix: Option<String>,
+    /// With `refresh_token`: the system replaces the refresh token at each use, so a project needs `[store] key`.
+    #[serde(default)]
+    pub rotates: bool,
     /// Where the token's answer names the host to use from now on, as a JSON pointer.
     pub base_url_from: Option<String>,
 }

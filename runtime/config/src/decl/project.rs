@@ -50,6 +50,10 @@ pub struct BusinessHoursDecl {
 pub struct StoreDecl {
     /// `sqlite:PATH`, relative to the project file.
     pub url: String,
+    /// The key for the credentials that are kept in it, by reference: `env:NAME` or `file:PATH`; at least 32 characters, such as
+    /// `openssl rand -base64 32` gives. It is needed only where a system replaces refresh tokens: they are kept sealed. Left out: they are kept
+    /// in memory alone, and after a restart such a connection has to be authorised again.
+    pub key: Option<String>,
 }
 
 /// One account of one system.
@@ -92,7 +96,7 @@ pub struct SourceSettingsDecl {
     #[serde(default)]
     pub auth: IndexMap<String, String>,
     /// Where that list is reached. Left out: the platform's own address.
-    pub base_url: Option<String>,
+    pub list_url: Option<String>,
     /// How often `aftercall run` looks there for what was never delivered, such as `15m`; each time it looks back over a day. Left out: it
     /// does not.
     pub backfill_every: Option<String>,

@@ -36,7 +36,7 @@ pub(super) fn resolve(
         if let Some(settings) = settings {
             let keys = [
                 ("auth", !settings.decl.auth.is_empty()),
-                ("base_url", settings.decl.base_url.is_some()),
+                ("list_url", settings.decl.list_url.is_some()),
                 ("backfill_every", settings.decl.backfill_every.is_some()),
             ];
             for (key, _) in keys.into_iter().filter(|(_, given)| *given) {
@@ -83,8 +83,8 @@ pub(super) fn resolve(
     let mut every = None;
     if let Some(Settings { decl: own, place, whole }) = settings {
         account.credentials = credentials(&own.auth, place, findings);
-        if let Some(url) = &own.base_url {
-            account.base_url = base_url(url, place.clone().down("base_url"), findings);
+        if let Some(url) = &own.list_url {
+            account.base_url = base_url(url, place.clone().down("list_url"), findings);
         }
         if let Some(text) = &own.backfill_every {
             every = duration(text).and_then(|wait| Duration::try_from(wait).ok()).filter(|wait| *wait >= SHORTEST);

@@ -84,11 +84,19 @@ fn resolve_project(
             }
         },
     };
+    let key = decl.store.as_ref().and_then(|store| store.key.as_ref());
+    let store_key = key.and_then(|text| secret(text, typed.document.place(&path(["store", "key"])), findings));
     let mut connections = IndexMap::new();
     for (id, connection) in &decl.connection {
         let at = typed.document.place(&path(["connection", id]));
         let whole = typed.whole(&["connection", id]);
         if let Some(connection) = self::connection(id, connection, &at, whole, connectors, written, findings) {
+            if key.is_none() && connection.grant.as_ref().is_some_and(|grant| grant.rotates) {
+                let message =
+                    format!("{} replaces the refresh token at each use, and nothing keeps the new one", connection.connector.decl.title);
+                let finding = Finding::new(Code::TokensInMemory, message, at.down("auth").key());
+                findings.push(finding.help("give the journal a key: `key = \"env:AFTERCALL_KEY\"` under `[store]`"));
+            }
             connections.insert(id.clone(), Arc::new(connection));
         }
     }
@@ -128,6 +136,7 @@ fn resolve_project(
         phone_region: decl.phone_region.to_uppercase(),
         hours,
         store_path,
+        store_key,
         connections,
         sources,
         context_secrets,

@@ -1,3 +1,5 @@
+//! Lists as the platforms give them: order, filters, pages, and who may read.
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 

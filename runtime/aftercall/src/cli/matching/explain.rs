@@ -10,7 +10,6 @@ use jiff::Timestamp;
 
 use super::super::talk::{self, data, talk as say};
 use super::super::{Format, ProjectDir, input};
-use crate::connect::{Connections, Http, MemoryTokens};
 use crate::journal::{ArrivalKind, Journal, SqliteJournal};
 use crate::view;
 use crate::work::{Before, DryMemory, plan_call, remembered};
@@ -72,7 +71,7 @@ fn decide(args: &Args, path: PathBuf) -> anyhow::Result<Vec<(String, MatchDecisi
     })?;
     let journal =
         SqliteJournal::open_read_only(args.project.project.join(&project.store_path)).ok().map(|j| Arc::new(j) as Arc<dyn Journal>);
-    let connections = Connections::new(Arc::new(Http::new()?), &args.project.project, Arc::new(MemoryTokens::default()));
+    let connections = crate::service::connections(&args.project.project, &project)?;
     let reader = connections.reader();
     let memory = DryMemory::new(journal.clone());
     let mut decisions = Vec::new();

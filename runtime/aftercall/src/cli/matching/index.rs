@@ -8,7 +8,6 @@ use jiff::Timestamp;
 
 use super::super::ProjectDir;
 use super::super::talk::{self, data, talk as say};
-use crate::connect::{Connections, Http, MemoryTokens};
 use crate::journal::{Journal, SqliteJournal, SqliteOptions};
 use crate::work::{JournalMemory, Memory as _};
 
@@ -34,7 +33,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         bail!("no pipeline matches callers in `{}`", args.connection);
     };
     let runtime = talk::runtime()?;
-    let connections = Connections::new(Arc::new(Http::new()?), folder, Arc::new(MemoryTokens::default()));
+    let connections = crate::service::connections(folder, &project)?;
     let reader = connections.reader();
     let path = folder.join(&project.store_path);
     runtime.block_on(async {

@@ -7,7 +7,7 @@ use aftercall_plan::decision::MatchDecision;
 
 use super::talk::{self, data, talk as say};
 use super::{Format, ProjectDir};
-use crate::connect::{Connections, Http, MemoryTokens, Reader};
+use crate::connect::Reader;
 use crate::journal::{CallFilter, Journal, Order, Story};
 use crate::view;
 use crate::view::review::{Asked, Candidate, Written};
@@ -157,10 +157,9 @@ impl Pages {
     /// Of the project as it stands; `None` where it does not load: the questions are shown all the same.
     fn of(args: &Args) -> Option<Self> {
         let (loaded, _) = crate::load::project(&args.project.project);
-        let http = Http::new().ok()?;
-        let reader =
-            Connections::new(std::sync::Arc::new(http), &args.project.project, std::sync::Arc::new(MemoryTokens::default())).reader();
-        Some(Self { project: loaded.project?, reader })
+        let project = loaded.project?;
+        let reader = crate::service::connections(&args.project.project, &project).ok()?.reader();
+        Some(Self { project, reader })
     }
 
     fn pipeline(&self, name: &str) -> Option<&Pipeline> {

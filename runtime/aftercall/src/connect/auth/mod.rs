@@ -42,15 +42,37 @@ pub struct StoredToken {
     pub from: String,
 }
 
+/// A token could not be kept, or not be found again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Trouble that may pass.
+    #[error("{0}")]
+    Trouble(String),
+    /// A person must act: what is kept cannot be opened, or there is no key to keep it with.
+    #[error("{0}")]
+    Locked(String),
+}
+
+impl TokenError {
+    /// What it means for whoever wanted to be let in. `doing` is a phrase: `reading the stored refresh token`.
+    fn failure(self, doing: &str) -> Failure {
+        let class = match self {
+            Self::Trouble(_) => ErrorClass::Transient,
+            Self::Locked(_) => ErrorClass::AuthRevoked,
+        };
+        Failure::unsent(class, format!("{doing}: {self}"))
+    }
+}
+
 /// Keeps refresh tokens that the system replaces at each use. Shared by all workers of a journal.
 ///
 /// `save` is called before the first use of what came with it, and must not return before the token is safe: the old one
 /// may be dead already. What is kept is a credential: encrypted at rest, never shown.
 pub trait TokenStore: Send + Sync + 'static {
-    /// The token of this connection, if there is one.
-    fn load<'a>(&'a self, connection: &'a str) -> BoxFuture<'a, Result<Option<StoredToken>, String>>;
+    /// The token of this connection that descends from a configured one, if there is one.
+    fn load<'a>(&'a self, connection: &'a str, from: &'a str) -> BoxFuture<'a, Result<Option<StoredToken>, TokenError>>;
     /// Keeps the token of this connection in place of the one before.
-    fn save<'a>(&'a self, connection: &'a str, token: StoredToken) -> BoxFuture<'a, Result<(), String>>;
+    fn save<'a>(&'a self, connection: &'a str, token: StoredToken) -> BoxFuture<'a, Result<(), TokenError>>;
 }
 
 /// Keeps tokens as long as the process lives: enough for systems that do not replace them.
@@ -58,11 +80,11 @@ pub trait TokenStore: Send + Sync + 'static {
 pub struct MemoryTokens(Mutex<std::collections::HashMap<String, StoredToken>>);
 
 impl TokenStore for MemoryTokens {
-    fn load<'a>(&'a self, connection: &'a str) -> BoxFuture<'a, Result<Option<StoredToken>, String>> {
-        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(connection).cloned();
+    fn load<'a>(&'a self, connection: &'a str, from: &'a str) -> BoxFuture<'a, Result<Option<StoredToken>, TokenError>> {
+        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(connection).filter(|token| token.from == from).cloned();
         Box::pin(std::future::ready(Ok(found)))
     }
-    fn save<'a>(&'a self, connection: &'a str, token: StoredToken) -> BoxFuture<'a, Result<(), String>> {
+    fn save<'a>(&'a self, connection: &'a str, token: StoredToken) -> BoxFuture<'a, Result<(), TokenError>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.to_owned(), token);
         Box::pin(std::future::ready(Ok(())))
     }

@@ -45,15 +45,14 @@ pub(super) async fn refresh_token(auth: &Auth, decl: &GrantDecl) -> Result<Grant
     save(auth).await?;
     let mut tried: Option<Secret> = None;
     loop {
-        let stored = auth.world.tokens.load(connection).await;
-        let stored = stored.map_err(|e| Failure::unsent(ErrorClass::Transient, format!("reading the stored refresh token: {e}")))?;
+        let stored = auth.world.tokens.load(connection, &from).await.map_err(|e| e.failure("reading the stored refresh token"))?;
         let token = stored.filter(|stored| stored.from == from).map_or_else(|| configured.clone(), |stored| stored.refresh_token);
         let mut form = vec![("grant_type", "refresh_token"), ("refresh_token", token.reveal()), ("client_id", id.reveal())];
         form.extend(secret.as_ref().map(|secret| ("client_secret", secret.reveal())));
         match ask(auth, decl, &form).await {
             // Another worker may have used it a moment ago: then the store has a newer one.
             Err(failure) if failure.class == ErrorClass::AuthRevoked && tried.is_none() => {
-                let again = auth.world.tokens.load(connection).await.ok().flatten().filter(|stored| stored.from == from);
+                let again = auth.world.tokens.load(connection, &from).await.ok().flatten().filter(|stored| stored.from == from);
                 if again.is_none_or(|again| again.refresh_token == token) {
                     return Err(failure);
                 }
@@ -75,7 +74,7 @@ pub(super) async fn refresh_token(auth: &Auth, decl: &GrantDecl) -> Result<Grant
 async fn save(auth: &Auth) -> Result<(), Failure> {
     let Some(token) = auth.unsaved() else { return Ok(()) };
     let saved = auth.world.tokens.save(&auth.connection.id, token).await;
-    saved.map_err(|e| Failure::unsent(ErrorClass::Transient, format!("keeping the new refresh token: {e}")))?;
+    saved.map_err(|e| e.failure("keeping the new refresh token"))?;
     auth.set_unsaved(None);
     Ok(())
 }

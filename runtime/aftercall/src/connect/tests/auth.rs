@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::time::advance;
 
-use super::super::{Connections, Failure, MemoryTokens, Reader, Secret, StoredToken, TokenStore};
+use super::super::{Connections, Failure, MemoryTokens, Reader, Secret, StoredToken, TokenError, TokenStore};
 use super::tiny::{Does, Fake, NOWHERE, Seen, Server, let_in, ok, says, secrets};
 use super::write::{create, outcome};
 
@@ -275,13 +275,13 @@ struct Store {
 }
 
 impl TokenStore for Store {
-    fn load<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<StoredToken>, String>> {
+    fn load<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Option<StoredToken>, TokenError>> {
         let kept = self.kept.lock().expect("lock").clone();
         Box::pin(std::future::ready(Ok(kept)))
     }
-    fn save<'a>(&'a self, _: &'a str, token: StoredToken) -> BoxFuture<'a, Result<(), String>> {
+    fn save<'a>(&'a self, _: &'a str, token: StoredToken) -> BoxFuture<'a, Result<(), TokenError>> {
         if self.failing.load(Ordering::SeqCst) == 1 {
-            return Box::pin(std::future::ready(Err("the disk is full".to_owned())));
+            return Box::pin(std::future::ready(Err(TokenError::Trouble("the disk is full".to_owned()))));
         }
         *self.kept.lock().expect("lock") = Some(token);
         Box::pin(std::future::ready(Ok(())))
@@ -362,13 +362,13 @@ struct Behind {
 }
 
 impl TokenStore for Behind {
-    fn load<'a>(&'a self, connection: &'a str) -> BoxFuture<'a, Result<Option<StoredToken>, String>> {
+    fn load<'a>(&'a self, connection: &'a str, from: &'a str) -> BoxFuture<'a, Result<Option<StoredToken>, TokenError>> {
         if self.looks.fetch_add(1, Ordering::SeqCst) == 0 {
             return Box::pin(std::future::ready(Ok(None)));
         }
-        self.store.load(connection)
+        self.store.load(connection, from)
     }
-    fn save<'a>(&'a self, connection: &'a str, token: StoredToken) -> BoxFuture<'a, Result<(), String>> {
+    fn save<'a>(&'a self, connection: &'a str, token: StoredToken) -> BoxFuture<'a, Result<(), TokenError>> {
         self.store.save(connection, token)
     }
 }

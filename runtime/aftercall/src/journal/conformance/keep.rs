@@ -3,17 +3,20 @@
 use futures_util::future::join_all;
 
 use super::support::*;
-use crate::journal::{Journal, Lookup};
+use crate::journal::{Journal, Lookup, SealedToken};
 
 pub(in crate::journal) async fn turns_are_taken_once(journal: &dyn Journal) -> Case {
-    assert_eq!(journal.peek_turn("sales".to_owned()).await?, 0);
+    let peek = |call: &str| journal.peek_turn("sales".to_owned(), call.to_owned());
+    assert_eq!(peek("call 0").await?, (0, false));
     let twice = (0..40).map(|n| journal.take_turn("sales".to_owned(), format!("call {}", n / 2)));
     let mut turns = join_all(twice).await.into_iter().collect::<Result<Vec<_>, _>>()?;
     assert!(turns.chunks(2).all(|pair| pair[0] == pair[1]), "the same call, the same turn");
     turns.sort_unstable();
     turns.dedup();
     assert_eq!(turns, (0..20).collect::<Vec<i64>>());
-    assert_eq!(journal.peek_turn("sales".to_owned()).await?, 20);
+    assert_eq!(peek("another call").await?, (20, false));
+    let taken = journal.take_turn("sales".to_owned(), "call 7".to_owned()).await?;
+    assert_eq!(peek("call 7").await?, (taken, true), "a call keeps its turn");
     assert_eq!(journal.take_turn("service".to_owned(), "call 0".to_owned()).await?, 0, "each route counts for itself");
     Ok(())
 }
@@ -58,5 +61,25 @@ pub(in crate::journal) async fn people_are_found_by_their_keys(journal: &dyn Jou
     assert!(journal.people_find("other".to_owned(), vec![2], 9).await?.is_empty());
     put(vec![("p1", None)]).await?;
     assert_eq!(find(&[1, 2, 4], 9).await?, ["p2"]);
+    Ok(())
+}
+
+pub(in crate::journal) async fn the_newest_token_counts(journal: &dyn Journal) -> Case {
+    let token = |connection: &str, origin: &str, sealed: &[u8], second| SealedToken {
+        connection: connection.to_owned(),
+        origin: origin.to_owned(),
+        sealed: sealed.to_vec(),
+        saved_at: at(second),
+    };
+    assert_eq!(journal.token_get("crm".to_owned()).await?, None);
+    journal.token_put(token("crm", "a", b"one", 0)).await?;
+    journal.token_put(token("crm", "a", &[0, 255, 7], 9)).await?;
+    journal.token_put(token("calendar", "b", b"", 3)).await?;
+    assert_eq!(journal.token_get("crm".to_owned()).await?, Some(token("crm", "a", &[0, 255, 7], 9)));
+    // What counts is when it was kept, and not what a clock says.
+    journal.token_put(token("crm", "c", b"three", 5)).await?;
+    assert_eq!(journal.token_get("crm".to_owned()).await?, Some(token("crm", "c", b"three", 5)));
+    assert_eq!(journal.token_get("calendar".to_owned()).await?, Some(token("calendar", "b", b"", 3)));
+    assert!(!format!("{:?}", journal.token_get("crm".to_owned()).await?).contains("116"), "a token is not shown");
     Ok(())
 }

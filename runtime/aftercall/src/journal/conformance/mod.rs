@@ -87,6 +87,7 @@ macro_rules! every_case {
                 a_final_status_has_no_time
                 links_follow_the_lane
                 a_person_reopens_a_dead_letter
+                a_person_chooses_another_version
                 a_person_waits_for_the_worker
                 the_ledger_keeps_the_last_value
                 what_was_created_is_found
@@ -113,6 +114,7 @@ macro_rules! every_case {
                 look_ups_are_replaced
                 configs_are_kept
                 people_are_found_by_their_keys
+                the_newest_token_counts
             }
         }
     };

@@ -2,7 +2,8 @@
 
 use super::support::*;
 use crate::journal::{
-    CallStatus, Created, Error, FieldWritten, Intervention, Journal, NewEvent, Record, Then, Trouble, WriteChange, WriteState,
+    CallStatus, Created, Error, FieldWritten, Intervention, Journal, NewEvent, PlanOutcome, Record, Then, Trouble, WriteChange,
+    WriteOutcome, WriteState,
 };
 
 fn trouble(class: &str) -> Option<Trouble> {
@@ -140,6 +141,31 @@ pub(in crate::journal) async fn a_person_reopens_a_dead_letter(journal: &dyn Jou
     let events = story(journal, "a").await?.events;
     let person = events.iter().find(|event| event.kind == "person_intervened").expect("the audit line");
     assert_eq!(person.data.text(), r#"{"actor":"olga","reason":"the field exists now"}"#);
+    Ok(())
+}
+
+pub(in crate::journal) async fn a_person_chooses_another_version(journal: &dyn Journal) -> Case {
+    let seq = accept_new(journal, call("a", &["k"])).await?;
+    let claim = only(claims(journal, 0, 9).await?);
+    let before = claim.call.config_version.clone();
+    planned_all(journal, &claim, 0, vec![write("contact", WriteState::Intent), write("note", WriteState::Intent)]).await?;
+    let (dead, done) = (WriteChange::to("contact", WriteState::Dead), WriteChange::to("note", WriteState::Applied));
+    record(journal, &claim, 0, vec![Record::Write(dead), Record::Write(done), status_change(CallStatus::Dead)], Then::Release).await?;
+    let records = vec![Record::Version { config_version: "another".to_owned() }, again_at(100, false)];
+    let (actor, reason) = ("olga".to_owned(), "mended".to_owned());
+    journal.intervene(Intervention { call: seq, actor, reason, now: at(100), records }).await?;
+    let claim = only(claims(journal, 100, 9).await?);
+    assert_eq!(claim.call.config_version, "another");
+    assert_ne!(claim.plan.as_ref().map(|plan| plan.config_version.as_str()), Some("another"), "its plan is the old one");
+    let writes = vec![write("contact", WriteState::Intent), write("note", WriteState::Intent)];
+    let outcome = planned(journal, plan(&claim, 100, writes)).await?;
+    let PlanOutcome::Recorded { writes, .. } = &outcome else { panic!("{outcome:?}") };
+    assert_eq!(*writes, [WriteOutcome::Recorded, WriteOutcome::Kept]);
+    let story = story(journal, "a").await?;
+    let states: Vec<WriteState> = story.writes.iter().map(|write| write.state).collect();
+    assert_eq!(states, [WriteState::Intent, WriteState::Applied], "what is done is not done again");
+    let changed = story.events.iter().find(|event| event.kind == "config_version_changed").expect("the audit line");
+    assert_eq!(changed.data.text(), format!(r#"{{"from":"{before}","to":"another"}}"#));
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod ids;
 mod json;
 mod read;
 mod record;
+mod token;
 
 pub use answer::{AnswerKind, AnswerRow, NewAnswer};
 pub use arrival::{Accepted, Arrival, ArrivalKind, NewCall};
@@ -20,3 +21,4 @@ pub use record::{
     CallChange, Created, FieldWritten, Intervention, NewEvent, NewPlan, NewWrite, PlanOutcome, Record, Recorded, Recording, SlotAsk, Then,
     Trouble, WriteChange, WriteOutcome,
 };
+pub use token::SealedToken;

@@ -201,6 +201,11 @@ pub enum Record {
         /// The keys.
         keys: Vec<i64>,
     },
+    /// From now on the call is worked under this version of the config; the journal has its text.
+    Version {
+        /// The version.
+        config_version: String,
+    },
     /// A person's answer to the call's question; in an intervention alone, which says who and why.
     Answer(NewAnswer),
     /// The record that the call's last answer has led to, where it did not name one.

@@ -5,12 +5,13 @@
 
 use std::{path::Path, time::Duration};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{
     super::{
         error::Error,
-        model::{Accepted, Arrival, Intervention, Recorded},
+        model::{Accepted, Arrival, Intervention, Recorded, SealedToken},
     },
     fault::{Fault, Moment},
     migrate,
@@ -28,6 +29,16 @@ pub fn intervene_beside(path: &Path, intervention: Intervention) -> Result<Recor
 /// Takes in what a source has, into a journal that a service has open. Blocks for the disk. Errors: those of opening and of the disk.
 pub fn accept_beside(path: &Path, arrivals: Vec<Arrival>) -> Result<Vec<Accepted>, Error> {
     beside(path, "take in calls", |tx| write::accept(tx, arrivals))
+}
+
+/// Keeps the text of a config in a journal that a service has open. Blocks for the disk. Errors: those of opening and of the disk.
+pub fn config_beside(path: &Path, hash: &str, text: &str, now: Timestamp) -> Result<(), Error> {
+    beside(path, "keep a config", |tx| write::config_put(tx, hash, text, now))
+}
+
+/// Keeps a refresh token in a journal that another process may have open. Blocks for the disk. Errors: those of opening and of the disk.
+pub fn token_beside(path: &Path, token: &SealedToken) -> Result<(), Error> {
+    beside(path, "keep a refresh token", |tx| write::token_put(tx, token))
 }
 
 fn beside<T>(path: &Path, what: &'static str, change: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>) -> Result<T, Error> {

@@ -18,7 +18,7 @@ use super::{
         error::Error,
         model::{
             Accepted, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Guard, Intervention,
-            LaneLink, Lookup, NewPlan, PlanOutcome, Recorded, Recording, Story, Unrecognised, WriteFilter, WriteRow, Written,
+            LaneLink, Lookup, NewPlan, PlanOutcome, Recorded, Recording, SealedToken, Story, Unrecognised, WriteFilter, WriteRow, Written,
         },
     },
     fault::{Fault, io_error},
@@ -220,12 +220,20 @@ impl Journal for SqliteJournal {
         self.read("find people", move |conn| read::people_find(conn, &connection, &keys, limit))
     }
 
+    fn token_put(&self, token: SealedToken) -> Answer<'_, ()> {
+        self.write("keep a refresh token", move |tx| write::token_put(tx, &token))
+    }
+
+    fn token_get(&self, connection: String) -> Answer<'_, Option<SealedToken>> {
+        self.read("find a refresh token", move |conn| read::token_get(conn, &connection))
+    }
+
     fn config_put(&self, hash: String, text: String, now: Timestamp) -> Answer<'_, ()> {
         self.write("keep a config", move |tx| write::config_put(tx, &hash, &text, now))
     }
 
-    fn peek_turn(&self, route: String) -> Answer<'_, i64> {
-        self.read("look at a route's turns", move |conn| read::peek_turn(conn, &route))
+    fn peek_turn(&self, route: String, call: String) -> Answer<'_, (i64, bool)> {
+        self.read("look at a route's turns", move |conn| read::peek_turn(conn, &route, &call))
     }
 
     fn lookup_get(&self, connection: String, kind: String, key: String) -> Answer<'_, Option<Lookup>> {

@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "reviews", include_str!("migrations/0002_reviews.sql")),
     (3, "people", include_str!("migrations/0003_people.sql")),
     (4, "parked", include_str!("migrations/0004_parked.sql")),
+    (5, "tokens", include_str!("migrations/0005_tokens.sql")),
 ];
 
 /// Marks the file as ours: "ACJ1" in the header.

@@ -18,6 +18,6 @@ mod tests;
 mod write;
 mod writer;
 
-pub use beside::{accept_beside, intervene_beside};
+pub use beside::{accept_beside, config_beside, intervene_beside, token_beside};
 pub use journal::SqliteJournal;
 pub use open::SqliteOptions;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::{
-    super::model::{Booking, Created, LaneId, LaneLink, Lookup, Written},
+    super::model::{Booking, Created, LaneId, LaneLink, Lookup, SealedToken, Written},
     fault::Fault,
     row::{Us, time},
 };
@@ -101,9 +101,14 @@ pub(super) fn booking(row: &rusqlite::Row<'_>) -> rusqlite::Result<Booking> {
 }
 
 /// See [`Journal::peek_turn`](super::super::super::api::Journal::peek_turn).
-pub(crate) fn peek_turn(conn: &Connection, route: &str) -> Result<i64, Fault> {
-    let next = conn.prepare_cached("SELECT next FROM routes WHERE route = ?1")?.query_row([route], |row| row.get(0)).optional()?;
-    Ok(next.unwrap_or(0))
+pub(crate) fn peek_turn(conn: &Connection, route: &str, call: &str) -> Result<(i64, bool), Fault> {
+    let mut statement = conn.prepare_cached("SELECT turn FROM turns WHERE route = ?1 AND call = ?2")?;
+    if let Some(taken) = statement.query_row([route, call], |row| row.get(0)).optional()? {
+        return Ok((taken, true));
+    }
+    let next: Option<i64> =
+        conn.prepare_cached("SELECT next FROM routes WHERE route = ?1")?.query_row([route], |row| row.get(0)).optional()?;
+    Ok((next.unwrap_or(0), false))
 }
 
 /// See [`Journal::lookup_get`](super::super::super::api::Journal::lookup_get).
@@ -120,6 +125,15 @@ pub(crate) fn lookup_get(conn: &Connection, connection: &str, kind: &str, key: &
             })
         })
         .optional()?)
+}
+
+/// See [`Journal::token_get`](super::super::super::api::Journal::token_get).
+pub(crate) fn token_get(conn: &Connection, connection: &str) -> Result<Option<SealedToken>, Fault> {
+    let mut statement = conn.prepare_cached("SELECT origin, sealed, saved_at FROM tokens WHERE connection = ?1")?;
+    let found = statement.query_row([connection], |row| {
+        Ok(SealedToken { connection: connection.to_owned(), origin: row.get(0)?, sealed: row.get(1)?, saved_at: row.get::<_, Us>(2)?.0 })
+    });
+    Ok(found.optional()?)
 }
 
 /// See [`Journal::people_find`](super::super::super::api::Journal::people_find).

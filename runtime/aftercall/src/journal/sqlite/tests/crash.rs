@@ -65,7 +65,7 @@ async fn closing_and_opening_is_taking_over_too() -> Case {
     assert!(journal.take_turn("route".to_owned(), "a".to_owned()).now_or_never().is_none());
     drop(journal);
     let journal = open(folder.path())?;
-    assert_eq!(journal.peek_turn("route".to_owned()).await?, 1);
+    assert_eq!(journal.peek_turn("route".to_owned(), "another".to_owned()).await?, (1, false));
     assert_eq!(only(claims(&journal, 1, 9).await?).writes[0].state, WriteState::Unknown);
     Ok(())
 }

@@ -126,7 +126,7 @@ async fn a_panic_inside_takes_only_its_own_transaction() -> Case {
     waited?;
     assert!(matches!(broken, Err(Error::Fault { doing: "count to three" })), "{broken:?}");
     assert!(good.is_ok());
-    assert_eq!(journal.peek_turn("half".to_owned()).await?, 0);
+    assert_eq!(journal.peek_turn("half".to_owned(), "a call".to_owned()).await?, (0, false));
     Ok(())
 }
 

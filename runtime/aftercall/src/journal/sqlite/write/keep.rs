@@ -3,7 +3,12 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use super::super::{super::model::Lookup, fault::Fault, queue::Tx, row::Us};
+use super::super::{
+    super::model::{Lookup, SealedToken},
+    fault::Fault,
+    queue::Tx,
+    row::Us,
+};
 
 /// See [`Journal::take_turn`](super::super::super::api::Journal::take_turn).
 pub(crate) fn take_turn(tx: &mut Tx<'_>, route: &str, call: &str) -> Result<i64, Fault> {
@@ -34,6 +39,17 @@ pub(crate) fn lookup_put(tx: &mut Tx<'_>, lookup: &Lookup) -> Result<(), Fault> 
              ON CONFLICT (connection, kind, key) DO UPDATE SET value = excluded.value, fetched_at = excluded.fetched_at",
         )?
         .execute(params![lookup.connection, lookup.kind, lookup.key, lookup.value, Us(lookup.fetched_at)])?;
+    Ok(())
+}
+
+/// See [`Journal::token_put`](super::super::super::api::Journal::token_put).
+pub(crate) fn token_put(tx: &mut Tx<'_>, token: &SealedToken) -> Result<(), Fault> {
+    tx.conn
+        .prepare_cached(
+            "INSERT INTO tokens (connection, origin, sealed, saved_at) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (connection) DO UPDATE SET origin = excluded.origin, sealed = excluded.sealed, saved_at = excluded.saved_at",
+        )?
+        .execute(params![token.connection, token.origin, token.sealed, Us(token.saved_at)])?;
     Ok(())
 }
 

@@ -12,6 +12,6 @@ mod record;
 pub(super) use accept::accept;
 pub(super) use claim::claim;
 pub(super) use hold::{release, renew, void_leases};
-pub(super) use keep::{config_put, lookup_put, people_put, take_turn};
+pub(super) use keep::{config_put, lookup_put, people_put, take_turn, token_put};
 pub(super) use plan::record_plans;
 pub(super) use record::{intervene, record, wake};

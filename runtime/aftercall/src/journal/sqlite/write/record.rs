@@ -114,6 +114,7 @@ pub(super) fn apply(
                 Some(said) => answer::append(tx, head.seq, said, &new)?,
                 None => return Err(Error::NotFound { what: format!("person who answers for call `{}`", head.id) }.into()),
             },
+            Record::Version { config_version } => version(tx, head, now, &config_version)?,
             Record::AnswerLedTo { contact } => answer::led_to(tx, head.seq, &contact)?,
             Record::Gone { connection, object, record_id } => gone(tx, &connection, &object, &record_id)?,
             Record::SlotsReleased { write } => release_slots(tx, head.seq, write.as_deref())?,
@@ -202,6 +203,23 @@ pub(crate) fn wake(tx: &mut Tx<'_>, connection: &str, max: usize, now: Timestamp
         lanes::hurry(tx, *lane, now)?;
     }
     Ok(parked.len())
+}
+
+fn version(tx: &mut Tx<'_>, head: &Head, now: Timestamp, to: &str) -> Result<(), Fault> {
+    let from: String =
+        tx.conn.prepare_cached("SELECT config_version FROM calls WHERE seq = ?1")?.query_row([head.seq], |row| row.get(0))?;
+    tx.conn.prepare_cached("UPDATE calls SET config_version = ?2, changed_at = ?3 WHERE seq = ?1")?.execute(params![
+        head.seq,
+        to,
+        Us(now)
+    ])?;
+    // A claim takes the version of the words that count; the next word brings its own.
+    tx.conn.prepare_cached("UPDATE outcomes SET config_version = ?3 WHERE call = ?1 AND revision = ?2")?.execute(params![
+        head.seq,
+        head.revision,
+        to
+    ])?;
+    event(tx, head.seq, now, "config_version_changed", None, &json!({"from": from, "to": to}).into())
 }
 
 fn link(tx: &mut Tx<'_>, lane: LaneId, now: Timestamp, connection: &str, record: Option<&Json>) -> Result<(), Fault> {
