@@ -191,3 +191,56 @@ fn a_field_that_the_org_does_not_have() {
     assert_eq!(text(&refused, "state"), "refused");
     assert!(text(&refused, "because").contains("No such column"), "{refused}");
 }
+
+/// Story: a mapping lacks what the CRM requires. Tried again as it was, it fails again; under the mended mapping it lands, what had landed
+/// before is not done again, and the call's story names the new version. Nothing happens before somebody has seen the difference.
+#[test]
+fn a_mended_mapping_mends_a_dead_letter() {
+    let desk = Desk::salesforce();
+    let insurance = json!({"name": "Insurance__c", "type": "string", "length": 40, "required": true});
+    desk.crm.configure(&json!({"custom_fields": {"Contact": [insurance]}})).expect("a setting");
+    let booked = |hour| json!({"outcome": "booked", "appointment": crate::support::slot(hour)});
+    let mut other = new_caller("c-2", booked(11));
+    other["caller"] = json!({"phone": "+15125559002", "name": "Umar Newman"});
+    desk.sync(&[new_caller("c-1", booked(9)), other]).exits(1);
+    let story = desk.story("json:c-1");
+    assert_eq!(
+        (write(&story, "contact")["state"].clone(), write(&story, "appointment")["state"].clone()),
+        (json!("dead"), json!("applied"))
+    );
+    let (version, events) = (story["call"]["config_version"].clone(), desk.events().len());
+
+    desk.edit("mappings/acme/contact.toml", "[fields]\n", "[fields]\nInsurance__c = { value = \"none\", policy = \"fill\" }\n");
+    desk.run(&["retry", "json:c-1"]).exits(1);
+    let story = desk.story("json:c-1");
+    assert_eq!(
+        (write(&story, "contact")["state"].clone(), &story["call"]["config_version"]),
+        (json!("dead"), &version),
+        "the old one again"
+    );
+
+    let sent = desk.crm.requests().iter().filter(|r| r.method != "GET").count();
+    let looked = desk.run(&["retry", "--current", "--class", "invalid", "--dry-run"]).exits(0);
+    assert!(looked.stdout.contains("+ contact Insurance__c: none"), "{}", looked.stdout);
+    assert!(looked.stdout.contains("done already, and not done again: appointment"), "{}", looked.stdout);
+    let asked = desk.run(&["retry", "json:c-1", "--current"]).exits(1);
+    assert!(asked.stderr.contains("--yes") && asked.stderr.contains("nothing was done"), "{}", asked.stderr);
+    let posts = desk.crm.requests().iter().filter(|r| r.method != "GET" && !r.path.contains("token")).count();
+    assert!(posts <= sent, "looking writes nothing");
+    assert_eq!(desk.status("json:c-1"), "partial");
+
+    let done = desk.run(&["retry", "--current", "--class", "invalid", "--yes", "--format", "json"]).exits(0).json();
+    let calls = rows(&done, "calls");
+    assert_eq!(calls.len(), 2, "{done:#}");
+    for call in &calls {
+        assert_eq!((&call["status"], &call["from"]), (&json!("landed"), &version), "{call:#}");
+        assert!(rows(call, "changes").iter().any(|change| change["name"] == "Insurance__c"), "{call:#}");
+    }
+    let story = desk.story("json:c-1");
+    assert_eq!(story["call"]["config_version"], done["config"]);
+    assert_ne!(story["call"]["config_version"], version);
+    let changed = rows(&story, "events").into_iter().any(|event| event["kind"] == "config_version_changed");
+    assert!(changed, "{story:#}");
+    assert_eq!(desk.events().len(), events, "no second appointment");
+    assert_eq!((desk.crm_rows("Contact").iter().filter(|c| c["LastName"] == "Newman").count(), desk.logged().len()), (2, 2));
+}

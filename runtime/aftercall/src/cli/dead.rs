@@ -1,5 +1,6 @@
 //! `aftercall retry` and `aftercall resolve`: what did not land is worked again, or needs no more work. Singly, or in bulk.
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use aftercall_config::decl::ErrorClass;
@@ -7,6 +8,7 @@ use aftercall_config::resolve::duration;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::differences::Differences;
 use super::intervene::{Word, again, intervene};
 use super::talk::{self, data, talk as say};
 use super::{Format, ProjectDir};
@@ -52,6 +54,7 @@ pub(crate) struct Args {
     format: Format,
 }
 
+/// What `retry` takes beside that.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RetryArgs {
     #[command(flatten)]
@@ -62,6 +65,12 @@ pub(crate) struct RetryArgs {
     /// Of a write that is perhaps written: I have looked, and its record is not there; send it again
     #[arg(long, value_name = "WRITE")]
     absent: Vec<String>,
+    /// Under the config as it is now, after showing what that changes, and not under the version that the call was taken in under
+    #[arg(long)]
+    current: bool,
+    /// With --current: do it without being asked
+    #[arg(long, requires = "current")]
+    yes: bool,
 }
 
 /// The most calls of one command.
@@ -69,7 +78,7 @@ const MOST: usize = 10_000;
 
 /// `retry`. 0: all landed; 1: some did not, or not yet; 2: used wrongly.
 pub(crate) fn retry(args: &RetryArgs) -> anyhow::Result<u8> {
-    let RetryArgs { which, found, absent } = args;
+    let RetryArgs { which, found, absent, current, yes } = args;
     let said: Option<Vec<(&str, Option<&str>)>> = found
         .iter()
         .map(|text| text.split_once('=').filter(|(write, record)| !write.is_empty() && !record.is_empty()))
@@ -84,7 +93,7 @@ pub(crate) fn retry(args: &RetryArgs) -> anyhow::Result<u8> {
         say("what is there and what is not is said of calls by their ids, and a record belongs to one call\n");
         return Ok(2);
     }
-    run(which, "retry", |story| again_with(story, &said))
+    run(which, "retry", current.then_some(*yes), |story| again_with(story, &said))
 }
 
 /// What a retry changes. `Err`: why what was said does not fit.
@@ -116,7 +125,7 @@ pub(crate) fn resolve(args: &Args) -> anyhow::Result<u8> {
         say("say why it needs no more work: --reason TEXT\n");
         return Ok(2);
     }
-    run(args, "resolve", |_| {
+    run(args, "resolve", None, |_| {
         let reason = Some(format!("resolved: {}", args.reason.trim()));
         Ok(vec![Record::Call(CallChange {
             status: CallStatus::Resolved,
@@ -128,7 +137,8 @@ pub(crate) fn resolve(args: &Args) -> anyhow::Result<u8> {
     })
 }
 
-fn run(args: &Args, what: &str, records: impl Fn(&Story) -> Result<Vec<Record>, String>) -> anyhow::Result<u8> {
+/// `current` is there where the config as it is now is meant, and says whether nobody need be asked.
+fn run(args: &Args, what: &str, current: Option<bool>, records: impl Fn(&Story) -> Result<Vec<Record>, String>) -> anyhow::Result<u8> {
     let Some(patience) = duration(&args.wait).and_then(|wait| Duration::try_from(wait).ok()) else {
         say(&format!("`{}` is no duration; write `30s` or `5m`\n", args.wait));
         return Ok(2);
@@ -155,11 +165,33 @@ fn run(args: &Args, what: &str, records: impl Fn(&Story) -> Result<Vec<Record>, 
             say("there is no such call\n");
             return Ok(0);
         }
-        if args.dry_run {
-            return Ok(show(args, &stories));
+        let mut stories = stories;
+        let mut differences: Option<Differences> = None;
+        if let Some(yes) = current {
+            let found = Differences::of(&args.project.project, &stories).await?;
+            if args.format == Format::Human {
+                data(&found.text());
+            }
+            if args.dry_run {
+                if args.format == Format::Json {
+                    data(&format!("{:#}\n", found.json(&[])));
+                }
+                return Ok(u8::from(found.has_obstacles()));
+            }
+            stories.retain(|story| found.can(&story.call.id));
+            if stories.is_empty() || !(yes || agreed(stories.len())?) {
+                say("nothing was done\n");
+                return Ok(1);
+            }
+            differences = Some(found);
+        } else if args.dry_run {
+            return Ok(show(args, &stories, None));
         }
         let words = stories.iter().map(|story| {
             let mut records = records(story)?;
+            if let Some(found) = &differences {
+                records.insert(0, Record::Version { config_version: found.version.clone() });
+            }
             records.push(Record::Event(NewEvent { kind: what.to_owned(), write: None, data: json!({"reason": args.reason}).into() }));
             Ok(Word { call: story.call.seq, id: story.call.id.clone(), records })
         });
@@ -171,7 +203,7 @@ fn run(args: &Args, what: &str, records: impl Fn(&Story) -> Result<Vec<Record>, 
             }
         };
         let told = intervene(&args.project.project, args.by.as_deref(), &args.reason, words, patience).await?;
-        Ok(show(args, &told))
+        Ok(show(args, &told, differences.as_ref()))
     })
 }
 
@@ -207,7 +239,17 @@ async fn chosen(args: &Args, class: Option<ErrorClass>) -> anyhow::Result<Result
     Ok(Ok(stories))
 }
 
-fn show(args: &Args, stories: &[Story]) -> u8 {
+/// Whether whoever sits there wants it. Nobody there: no.
+fn agreed(calls: usize) -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        say("nobody can be asked here: say --yes, or look with --dry-run\n");
+        return Ok(false);
+    }
+    let question = format!("Work {calls} {} again so?", if calls == 1 { "call" } else { "calls" });
+    Ok(dialoguer::Confirm::new().with_prompt(question).default(false).interact()?)
+}
+
+fn show(args: &Args, stories: &[Story], differences: Option<&Differences>) -> u8 {
     let left = stories.iter().filter(|story| !matches!(story.call.status, CallStatus::Landed | CallStatus::Review | CallStatus::Resolved));
     let left = left.count();
     match args.format {
@@ -224,6 +266,9 @@ fn show(args: &Args, stories: &[Story]) -> u8 {
                 }
             }
         }
+        Format::Json if differences.is_some() => {
+            differences.iter().for_each(|found| data(&format!("{:#}\n", found.json(stories))));
+        }
         Format::Json => {
             let calls: Vec<_> = stories
                 .iter()
@@ -232,5 +277,5 @@ fn show(args: &Args, stories: &[Story]) -> u8 {
             data(&format!("{:#}\n", json!({"version": 1, "calls": calls})));
         }
     }
-    u8::from(left > 0 && !args.dry_run)
+    u8::from((left > 0 && !args.dry_run) || differences.is_some_and(Differences::has_obstacles))
 }

@@ -7,8 +7,11 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::talk::{self, talk as say};
-use crate::journal::{self, CallChange, CallSeq, CallStatus, Intervention, Journal, Record, SqliteJournal, Story, intervene_beside};
+use crate::journal::{
+    self, CallChange, CallSeq, CallStatus, Intervention, Journal, Record, SqliteJournal, Story, config_beside, intervene_beside,
+};
 use crate::service::Service;
+use crate::work::text_of;
 
 /// How long a worker that has the call in hand is waited for.
 const IN_HAND: Duration = Duration::from_secs(70);
@@ -57,6 +60,7 @@ pub(super) async fn intervene(
     };
     let (project, files) = talk::project(folder)?;
     let path = folder.join(&project.store_path);
+    let (version, text) = (project.version.0.clone(), text_of(&project, &files));
     match Service::open(folder, project, &files).await {
         Ok(service) => {
             for word in &words {
@@ -74,6 +78,11 @@ pub(super) async fn intervene(
         }
         Err(error) if matches!(error.downcast_ref(), Some(journal::Error::InUse { .. })) => {
             say("a service works this journal; it carries this out\n");
+            // The service may have been started under an older config than the one that is asked for.
+            if words.iter().any(|word| word.records.iter().any(|record| matches!(record, Record::Version { .. }))) {
+                let (path, version, text) = (path.clone(), version, text);
+                tokio::task::spawn_blocking(move || config_beside(&path, &version, &text, Timestamp::now())).await??;
+            }
             for word in &words {
                 beside(&path, || said(word)).await?;
             }

@@ -9,6 +9,7 @@ mod check;
 mod completions;
 mod dead;
 mod demo;
+mod differences;
 mod explain;
 mod init;
 mod input;

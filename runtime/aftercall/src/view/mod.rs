@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod decision;
+pub(crate) mod difference;
 pub mod plan;
 pub mod review;
 pub mod story;

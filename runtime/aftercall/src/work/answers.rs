@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use aftercall_config::project::Pipeline;
 use aftercall_plan::context::{Answered, Remembered};
 use aftercall_plan::model::{LinkTo, Plan};
 
 use super::gather::Before;
 use super::perform::Hand;
 use super::progress::own;
-use crate::journal::{self, AnswerKind, AnswerRow, CallSeq, Story, WriteRow, WriteState};
+use crate::journal::{self, AnswerKind, AnswerRow, CallSeq, LaneLink, Story, WriteRow, WriteState};
 
 impl Hand<'_> {
     /// The answer to this call's question, where a person has given one.
@@ -36,6 +37,19 @@ impl Hand<'_> {
             remembered: remembered(&claim.answers, Some(claim.call.seq)),
             evidence: self.evidence.clone(),
         })
+    }
+}
+
+/// What is known of a call before anything is read, from its story, and from what is known and was answered about its caller.
+pub fn of_story(pipeline: &Pipeline, story: &Story, known: Vec<LaneLink>, answers: &[AnswerRow]) -> Before {
+    let answer = of_call(answers, story.call.seq);
+    Before {
+        known: known.into_iter().filter_map(|link| Some((link.connection, link.record.read().ok()?))).collect(),
+        own: own(pipeline, &story.writes),
+        own_links: answer.map(|_| links(story)).unwrap_or_default(),
+        answered: answer.map(answered),
+        remembered: remembered(answers, Some(story.call.seq)),
+        evidence: Vec::new(),
     }
 }
 

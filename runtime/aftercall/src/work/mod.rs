@@ -19,7 +19,7 @@ mod versions;
 mod wording;
 mod worker;
 
-pub use answers::remembered;
+pub use answers::{of_story, remembered};
 pub use callers::Callers;
 pub use doubt::{said_to_be_absent, said_to_be_there};
 pub use gather::{Before, Memory, Trouble, WrittenMap, plan_call};
@@ -27,5 +27,5 @@ pub use memory::{DryMemory, JournalMemory};
 pub use progress::own;
 pub use retry::{RetryPolicy, next_attempt, policy};
 pub use step::{Attempt, Step, step};
-pub use versions::{VersionError, Versions};
+pub use versions::{VersionError, Versions, text_of};
 pub use worker::{Clock, Worker};

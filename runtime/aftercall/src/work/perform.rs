@@ -179,6 +179,10 @@ impl Hand<'_> {
                 progress.next_at = Some(now);
             }
         }
+        // A person wants it worked under another version of the config.
+        if self.under_another_version() {
+            return None;
+        }
         // A person has answered since: whose record it is decides everything else.
         if self.answer().is_some_and(|answer| answer.at > row.recorded_at) {
             return None;
@@ -208,6 +212,10 @@ impl Hand<'_> {
             self.worker.forget_read_failures(claim.call.seq);
         }
         let mut standing: Standing = claim.writes.iter().map(|w| (w.write.clone(), Progress::of(w))).collect();
+        if self.under_another_version() {
+            // What was refused under the old mapping is another value now, or none.
+            standing.values_mut().filter(|p| p.state != WriteState::Applied).for_each(|p| p.refused.clear());
+        }
         let mut fresh: Standing = plan.writes.iter().map(|w| (w.id.clone(), Progress::fresh(first_state(w)))).collect();
         let ready = self.admitted(&plan, &mut fresh, now);
         let mut writes = Vec::with_capacity(plan.writes.len());
@@ -324,6 +332,11 @@ impl Hand<'_> {
     /// Where a write goes. A merge is of no rule of the pipeline: it is about the caller's own record.
     fn connection_of(&self, write: &Write) -> Arc<Connection> {
         self.rule(write).map_or(&self.pipeline.connection, |rule| &rule.connection).clone()
+    }
+
+    /// Whether the plan on record was made under another version of the config than the call is to be worked under.
+    fn under_another_version(&self) -> bool {
+        self.claim.plan.as_ref().is_some_and(|row| row.config_version != self.claim.call.config_version)
     }
 
     /// The caller's record, as far as the plan knows it already: the next call need not search for it.

@@ -67,7 +67,7 @@ impl Versions {
 }
 
 /// The files that a project's meaning comes from, as one JSON text.
-fn text_of(project: &Project, files: &Files) -> String {
+pub fn text_of(project: &Project, files: &Files) -> String {
     let used: BTreeMap<String, String> =
         used_files(project).into_iter().filter_map(|path| files.get(&path).map(|text| (path.clone(), text.to_string()))).collect();
     serde_json::to_string(&used).unwrap_or_default()
