@@ -114,6 +114,7 @@ fn read(text: &str, region: &str) -> Option<Phone> {
         let head = text[..word].trim();
         (head.bytes().filter(u8::is_ascii_digit).count() >= 7).then(|| possible(head, region)).flatten()
     })?;
+    let number = settled(number)?;
     let national = number.get_national_significant_number();
     let mut digits = national.bytes();
     let first = digits.next()?;
@@ -125,6 +126,19 @@ fn read(text: &str, region: &str) -> Option<Phone> {
         national,
         region: number.get_region_code().map(|region| region.as_region_str().as_str().to_owned()).unwrap_or_default(),
     })
+}
+
+/// The number as its own E.164 form is read. Zeros behind a country code may go with the first reading and with the second: without this, a
+/// record that holds our form would not be found by the number that it was made of.
+fn settled(mut number: PhoneNumber) -> Option<PhoneNumber> {
+    for _ in 0..4 {
+        let again = possible(&number.format_as(PhoneNumberFormat::E164), None)?;
+        if again.format_as(PhoneNumberFormat::E164) == number.format_as(PhoneNumberFormat::E164) {
+            return Some(number);
+        }
+        number = again;
+    }
+    None
 }
 
 fn possible(text: &str, region: Option<Region>) -> Option<PhoneNumber> {
@@ -221,6 +235,14 @@ mod tests {
         check("0176 12345678", "DE", Some("+4917612345678"));
         check("06 698 12345", "IT", Some("+390669812345"));
         check("020 7946 0958", "US", None);
+    }
+
+    #[test]
+    fn our_own_form_is_read_as_itself() {
+        for text in ["]00009324361", "+490009324361", "0049 0 0009324361", "+44 0 020 7946 0958", "+390669812345"] {
+            let Some(read) = phone(text, "DE") else { continue };
+            assert_eq!(phone(&read.e164, "DE"), Some(read), "{text}");
+        }
     }
 
     #[test]
