@@ -112,6 +112,10 @@ impl<P: Platform> Vendor for Voice<P> {
     fn revoke_tokens(&mut self) {
         self.revoked = true;
     }
+
+    fn restore_tokens(&mut self) {
+        self.revoked = false;
+    }
 }
 
 /// A call by its id.

@@ -42,6 +42,9 @@ pub fn token_beside(path: &Path, token: &SealedToken) -> Result<(), Error> {
 }
 
 fn beside<T>(path: &Path, what: &'static str, change: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>) -> Result<T, Error> {
+    if !path.exists() {
+        return Err(Error::Missing { path: path.to_path_buf() });
+    }
     let work = || -> Result<T, Fault> {
         let mut conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         conn.busy_timeout(Duration::from_secs(5))?;
