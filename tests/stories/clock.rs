@@ -54,7 +54,7 @@ fn jumps(jumps: &[i64]) {
             offset.fetch_add(*jump.min(&0), Ordering::Relaxed);
             desk.crm.clear_faults();
         }
-        let calls = inside.settle(Duration::from_secs(20)).await;
+        let calls = inside.settle(Duration::from_secs(45)).await;
         let open: Vec<_> =
             calls.iter().filter(|call| call.status != CallStatus::Landed).map(|c| (&c.id, c.status, &c.status_reason)).collect();
         assert_eq!(open, []);
