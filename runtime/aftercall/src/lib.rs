@@ -8,6 +8,7 @@ pub mod connect;
 pub mod intake;
 pub mod journal;
 pub mod load;
+pub mod plant;
 pub mod service;
 pub mod tokens;
 pub mod view;

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::failure::{Details, Failure, cut};
 use super::pointer;
+use crate::plant::{Plant, planted};
 
 /// Longest text of a failure, in characters.
 const MAX_MESSAGE: usize = 500;
@@ -62,7 +63,7 @@ pub(super) fn of_value(decl: &ConnectorDecl, effect: Effect, status: u16, header
         message: message(status, &said, plain),
         fields,
         existing_id,
-        retry_after: asked.filter(|_| waits),
+        retry_after: asked.filter(|_| waits && !planted(Plant::RetryAfterIgnored)),
         correlation: correlation(headers, body),
         innocent: false,
         away: false,

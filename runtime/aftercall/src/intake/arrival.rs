@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::key;
 use super::outcome::{Mapped, map};
 use crate::journal::{Arrival, ArrivalKind, Json, NewCall};
+use crate::plant::{Plant, planted};
 
 /// A delivery as understood, ready for the journal.
 #[derive(Clone)]
@@ -69,6 +70,7 @@ pub fn take_payload(
     match mapped {
         Mapped::Call { outcome, provisional_wait_s, notes } => {
             let event_key = key::event_key(&outcome, provisional_wait_s.is_some());
+            let event_key = if planted(Plant::RedeliveryIsNews) { format!("{event_key}@{now}") } else { event_key };
             let call = call(project, &outcome, provisional_wait_s, now, lane_keys);
             let verdict = Verdict::Call { id: call.id.clone(), notes };
             Taken { arrival: arrival(source, event_key, ArrivalKind::Call(call), body, now), verdict }
@@ -100,8 +102,8 @@ fn call(
 ) -> NewCall {
     let wait = SignedDuration::from_secs(i64::from(provisional_wait_s.unwrap_or(0)));
     NewCall {
-        id: key::call_id(outcome),
-        lane_keys: lane_keys(outcome),
+        id: if planted(Plant::RedeliveryIsNews) { format!("{}@{now}", key::call_id(outcome)) } else { key::call_id(outcome) },
+        lane_keys: if planted(Plant::CallerWithoutLane) { Vec::new() } else { lane_keys(outcome) },
         // An outcome holds text, numbers and JSON values; none of them fails to serialise.
         outcome: Json::of(outcome).unwrap_or_else(|_| Json::from_text("{}")),
         started_at: outcome.started_at.as_ref().and_then(|t| functions::timestamp(&Value::from(t.as_str()))),

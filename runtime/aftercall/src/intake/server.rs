@@ -24,6 +24,7 @@ use super::ask::{About, asked};
 use super::signature::{Refusal, is_signed, verify};
 use super::{answer, body, live};
 use crate::journal::Journal;
+use crate::plant::{Plant, planted};
 
 /// A body above this is worked beside the runtime's own threads: parsing it takes longer than they should be held.
 const LARGE: usize = 128 * 1024;
@@ -188,6 +189,13 @@ impl Intake {
             }
             Verdict::Unrecognised { reason } => tracing::warn!(source, reason, "a payload was not understood; it is kept"),
             Verdict::Ignored => tracing::debug!(source, "a payload is not for us"),
+        }
+        if planted(Plant::AcknowledgeBeforeCommit) {
+            drop(tokio::spawn({
+                let journal = self.journal.clone();
+                async move { journal.accept(vec![arrival]).await }
+            }));
+            return answer::taken(&verdict, crate::journal::Accepted::Kept);
         }
         match tokio::time::timeout(COMMIT, self.journal.accept(vec![arrival])).await {
             Ok(Ok(accepted)) => match accepted.first() {

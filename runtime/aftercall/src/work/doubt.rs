@@ -15,6 +15,7 @@ use super::progress::{Progress, Standing};
 use super::retry::next_attempt;
 use super::wording::findable;
 use crate::connect::{Check, Failure, Probe};
+use crate::plant::{Plant, planted};
 use crate::journal::{Record, Trouble, WriteChange, WriteRow, WriteState};
 
 /// Seconds after which a lost write can no longer take effect, where the manifest does not say.
@@ -43,7 +44,7 @@ impl Hand<'_> {
     /// Creates whose answer was lost are looked for by their marker before they are sent again. What is found has landed; what cannot be
     /// looked for, or is not there, goes the way of its guarantee.
     pub(super) async fn look_for_doubtful(&self, plan: &Plan, standing: &mut Standing, now: Timestamp, records: &mut Vec<Record>) {
-        for write in &plan.writes {
+        for write in plan.writes.iter().filter(|_| !planted(Plant::BlindResend)) {
             let Op::Create { marker } = &write.op else { continue };
             let is_due = |p: &&mut Progress| p.state == WriteState::Unknown && p.next_at.is_some_and(|at| at <= now);
             let Some(progress) = standing.get_mut(&write.id).filter(is_due) else { continue };
@@ -114,6 +115,7 @@ impl Hand<'_> {
     /// second of the same marker.
     fn absent(&self, write: &Write, progress: &mut Progress, settle: Duration, now: Timestamp, records: &mut Vec<Record>) {
         let call = self.claim.call.seq;
+        let settle = if planted(Plant::LookTooEarly) { Duration::ZERO } else { settle };
         let left = settle.saturating_sub(self.worker.doubt(call, &write.id).since.elapsed());
         let looks = if left.is_zero() { self.worker.not_there(call, &write.id) } else { 0 };
         if looks >= LOOKS {

@@ -28,4 +28,4 @@ pub use progress::own;
 pub use retry::{RetryPolicy, next_attempt, policy};
 pub use step::{Attempt, Step, step};
 pub use versions::{VersionError, Versions, text_of};
-pub use worker::{Clock, Worker};
+pub use worker::{Clock, Spawn, Worker};

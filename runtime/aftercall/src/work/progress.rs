@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::wording::repeatable;
 use crate::journal::{CallStatus, WriteRow, WriteState};
+use crate::plant::{Plant, planted};
 
 /// Where one write stands.
 #[derive(Clone, Debug)]
@@ -243,7 +244,7 @@ pub(super) fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -
     waits_for.sort();
     waits_for.dedup();
     // The caller's own record is undecided: the next call of this caller could make a second one.
-    let blocks_lane = contact.is_some_and(|id| {
+    let blocks_lane = !planted(Plant::ParkedCallFreesTheCaller) && contact.is_some_and(|id| {
         standing
             .get(id)
             .is_some_and(|p| matches!(p.state, WriteState::Planned | WriteState::Intent | WriteState::Waiting | WriteState::Unknown))

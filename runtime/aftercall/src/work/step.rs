@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::retry::{RetryPolicy, next_attempt};
 use super::wording::{findable, repeatable};
 use crate::connect::Failure;
+use crate::plant::{Plant, planted};
 
 /// What to do about a failed attempt.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +81,8 @@ pub fn step(attempt: &Attempt<'_>, failure: &Failure) -> Step {
     }
     if !failure.certain {
         return match next {
+            Some(at) if planted(Plant::BlindResend) => Step::Repeat { at },
+            Some(at) if planted(Plant::LostAnswerIsRefusal) => Step::Wait { at },
             Some(at) if repeatable(attempt.write) => Step::Repeat { at },
             None if repeatable(attempt.write) => Step::Dead,
             Some(at) if findable(attempt.write) => Step::Look { at },

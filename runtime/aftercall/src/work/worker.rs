@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
@@ -34,6 +35,9 @@ const JOURNAL_PAUSE: Duration = Duration::from_millis(500);
 /// What time it is. A seam: tests hand in their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
+/// What carries the calls that are worked at once. A seam: a simulated node stops and dies with all of them.
+pub type Spawn = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
+
 /// A write that may be on its way.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Doubt {
@@ -51,6 +55,8 @@ pub struct Worker {
     pub(super) memory: Arc<dyn Memory>,
     pub(super) callers: Callers,
     clock: Clock,
+    spawn: Spawn,
+    rest: Duration,
     owner: String,
     read_failures: Mutex<BTreeMap<CallSeq, (u32, Timestamp)>>,
     doubts: Mutex<BTreeMap<(CallSeq, String), Doubt>>,
@@ -74,6 +80,8 @@ impl Worker {
             memory,
             callers,
             clock,
+            spawn: Arc::new(|work| drop(tokio::spawn(work))),
+            rest: REST,
             owner,
             read_failures: Mutex::default(),
             doubts: Mutex::default(),
@@ -82,6 +90,13 @@ impl Worker {
             parked: Notify::new(),
             draining: AtomicBool::new(true),
         }
+    }
+
+    /// The same with its calls carried by something else than the runtime, and with another longest rest between two looks for due
+    /// work: only a journal that others write into from beside needs a short one.
+    #[must_use]
+    pub fn carried_by(self, spawn: Spawn, rest: Duration) -> Self {
+        Self { spawn, rest, ..self }
     }
 
     /// Now.
@@ -184,7 +199,7 @@ impl Worker {
                     for (claim, member) in claims {
                         let Ok(permit) = lanes.clone().acquire_owned().await else { break };
                         let (worker, stop, held) = (self.clone(), stop.clone(), held.clone());
-                        tasks.spawn(async move {
+                        let work = tasks.track_future(async move {
                             lock(&held).insert(claim.guard.lane, claim.guard);
                             let work = perform::work(&worker, &claim);
                             let worked = match member {
@@ -208,6 +223,7 @@ impl Worker {
                             drop(permit);
                             worker.finished.notify_one();
                         });
+                        (self.spawn)(Box::pin(work));
                     }
                 }
                 Ok(_) => {
@@ -219,7 +235,7 @@ impl Worker {
                     // A lane that is due but leased is ours, in hand.
                     let wait = next
                         .map_or(Duration::from_secs(30), |at| Duration::try_from(at.duration_since(self.now())).unwrap_or(Duration::ZERO));
-                    let wait = wait.min(REST);
+                    let wait = wait.min(self.rest);
                     let wait = if busy { wait.max(Duration::from_millis(50)) } else { wait.max(Duration::from_millis(1)) };
                     tokio::select! {
                         biased;
@@ -232,6 +248,7 @@ impl Worker {
                 Err(error) => {
                     tracing::error!(%error, "the journal does not give out work");
                     tokio::select! {
+                        biased;
                         () = stop.cancelled() => break,
                         () = tokio::time::sleep(JOURNAL_PAUSE) => {}
                     }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
 };
 
@@ -22,6 +22,7 @@ use super::{
         },
     },
     fault::{Fault, io_error},
+    inline::Inline,
     open::{self, SqliteOptions},
     queue::{Job, Tx, job},
     read,
@@ -41,6 +42,8 @@ pub struct SqliteJournal {
     ready: watch::Sender<u64>,
     readers: Vec<JoinHandle<()>>,
     writer: Option<JoinHandle<()>>,
+    /// In place of the threads: whoever asks does the work itself.
+    inline: Option<Mutex<Inline>>,
 }
 
 impl SqliteJournal {
@@ -60,13 +63,45 @@ impl SqliteJournal {
             queue,
             batch: options.batch.max(1),
             ready: ready.clone(),
-            lock: opened.lock,
+            lock: Some(opened.lock),
         };
         let mut journal = Self::reading(opened.path, opened.readers, ready)?;
         journal.writer = Some(spawn("journal-writer", &journal.path, move || writer.run())?);
         journal.writes = Some(writes);
         journal.capacity = options.queue.max(1);
         Ok(journal)
+    }
+
+    /// Makes a journal in memory that has no threads: each transaction happens within the first poll of its answer, so that nothing but
+    /// the caller decides in which order. For simulations, and for nothing that has to last.
+    ///
+    /// Errors: [`Error::Sql`], when SQLite has no memory.
+    pub fn in_memory(now: Timestamp) -> Result<Self, Error> {
+        let (inline, ready) = (Inline::open(now)?, watch::channel(0).0);
+        let mut journal = Self::reading(inline.path().to_owned(), Vec::new(), ready)?;
+        journal.inline = Some(Mutex::new(inline));
+        Ok(journal)
+    }
+
+    /// What opening the file anew after a crash would do to a journal in memory: a new epoch, leases void, intents without an outcome
+    /// unknown. Does nothing to any other.
+    ///
+    /// Errors: those of the transaction.
+    pub fn reopen(&self, now: Timestamp) -> Result<(), Error> {
+        let Some(inline) = &self.inline else { return Ok(()) };
+        inline.lock().unwrap_or_else(PoisonError::into_inner).take_over(now)?;
+        self.ready.send_modify(|count| *count += 1);
+        Ok(())
+    }
+
+    /// Runs a job on the spot, where there are no threads. Gives it back where there are.
+    fn at_once(&self, job: Box<dyn Job>, writes: bool) -> Option<Box<dyn Job>> {
+        let Some(inline) = &self.inline else { return Some(job) };
+        let woke = inline.lock().unwrap_or_else(PoisonError::into_inner).run(job, writes);
+        if woke {
+            self.ready.send_modify(|count| *count += 1);
+        }
+        None
     }
 
     /// Opens an existing journal for reading alone, also while a service runs on it. Everything that would write fails with
@@ -97,7 +132,7 @@ impl SqliteJournal {
             let reader = Reader { conn, path: path.clone(), queue: Arc::clone(&queue) };
             threads.push(spawn("journal-reader", &path, move || reader.run())?);
         }
-        Ok(Self { path, writes: None, reads: Some(reads), capacity: 0, ready, readers: threads, writer: None })
+        Ok(Self { path, writes: None, reads: Some(reads), capacity: 0, ready, readers: threads, writer: None, inline: None })
     }
 
     /// Queues a write and waits for room if need be: what a worker has to say must not be dropped.
@@ -108,6 +143,7 @@ impl SqliteJournal {
     {
         let (job, answer) = job(doing, work);
         async move {
+            let Some(job) = self.at_once(job, true) else { return received(answer).await };
             let writes = self.writes.as_ref().ok_or_else(|| Error::ReadOnly { path: self.path.clone() })?;
             writes.send(job).await.map_err(|_| Error::Closed)?;
             received(answer).await
@@ -123,6 +159,7 @@ impl SqliteJournal {
     {
         let (job, answer) = job(doing, work);
         async move {
+            let Some(job) = self.at_once(job, true) else { return received(answer).await };
             let writes = self.writes.as_ref().ok_or_else(|| Error::ReadOnly { path: self.path.clone() })?;
             writes.try_send(job).map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => Error::Busy { queued: self.capacity },
@@ -140,6 +177,7 @@ impl SqliteJournal {
     {
         let (job, answer) = job(doing, move |tx: &mut Tx<'_>| work(tx.conn));
         async move {
+            let Some(job) = self.at_once(job, false) else { return received(answer).await };
             let reads = self.reads.as_ref().ok_or(Error::Closed)?;
             reads.send(job).await.map_err(|_| Error::Closed)?;
             received(answer).await

@@ -5,6 +5,7 @@
 
 mod beside;
 mod fault;
+mod inline;
 mod journal;
 mod lock;
 mod migrate;

@@ -73,16 +73,7 @@ pub(super) fn open(options: &SqliteOptions, now: Timestamp) -> Result<Opened, Er
         if writer.is_readonly("main")? {
             return Err(Error::ReadOnly { path: path.clone() }.into());
         }
-        migrate::migrate(&mut writer, &path, now)?;
-        writer.pragma_update(None, "journal_mode", "WAL")?;
-        // FULL: a commit that was answered survives the loss of power.
-        writer.pragma_update(None, "synchronous", "FULL")?;
-        writer.pragma_update(None, "foreign_keys", true)?;
-        // A checkpoint costs two more syncs, so not at every megabyte; 4,000 pages are 16 MiB.
-        writer.pragma_update(None, "wal_autocheckpoint", 4_000)?;
-        writer.pragma_update(None, "journal_size_limit", 64 << 20)?;
-        common(&writer, 16_000)?;
-        let epoch = take_over(&mut writer, now)?;
+        let epoch = set_up(&mut writer, &path, now)?;
         let readers = (0..options.readers.max(1)).map(|_| reader(&path, options.busy_timeout)).collect::<Result<_, _>>()?;
         Ok((writer, readers, epoch))
     };
@@ -99,6 +90,20 @@ fn ends_with_a_page(conn: &Connection, path: &Path) -> Result<(), Fault> {
     }
     let detail = format!("it has {length} bytes and should end with a page of {page}");
     Err(Error::Corrupt { path: path.to_path_buf(), detail }.into())
+}
+
+/// Brings a connection that writes to the shape and the habits of a journal, and takes it over. Gives the new epoch.
+pub(super) fn set_up(writer: &mut Connection, path: &Path, now: Timestamp) -> Result<i64, Fault> {
+    migrate::migrate(writer, path, now)?;
+    writer.pragma_update(None, "journal_mode", "WAL")?;
+    // FULL: a commit that was answered survives the loss of power.
+    writer.pragma_update(None, "synchronous", "FULL")?;
+    writer.pragma_update(None, "foreign_keys", true)?;
+    // A checkpoint costs two more syncs, so not at every megabyte; 4,000 pages are 16 MiB.
+    writer.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+    writer.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    common(writer, 16_000)?;
+    take_over(writer, now)
 }
 
 /// Opens for reading, while a service runs or while none does. Nothing in the file is changed.
@@ -160,7 +165,7 @@ fn common(conn: &Connection, cache_kib: i64) -> Result<(), Fault> {
 }
 
 /// A new epoch: leases of earlier processes are void at once, and what they were sending is in doubt.
-fn take_over(conn: &mut Connection, now: Timestamp) -> Result<i64, Fault> {
+pub(super) fn take_over(conn: &mut Connection, now: Timestamp) -> Result<i64, Fault> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     tx.execute("INSERT INTO epochs (pid, opened_at) VALUES (?1, ?2)", params![std::process::id(), Us(now)])?;
     let epoch = tx.last_insert_rowid();

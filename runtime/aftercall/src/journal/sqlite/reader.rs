@@ -2,7 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -28,7 +28,7 @@ impl Reader {
     /// Works until every sender is gone and the queue is empty.
     pub(super) fn run(self) {
         while let Some(mut job) = self.next() {
-            if let Err(error) = self.read(job.as_mut()) {
+            if let Err(error) = read(&self.conn, &self.path, job.as_mut()) {
                 job.fail(error);
             }
             job.answer();
@@ -38,20 +38,20 @@ impl Reader {
     fn next(&self) -> Option<Box<dyn Job>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv()
     }
+}
 
-    /// One read in one snapshot.
-    fn read(&self, job: &mut dyn Job) -> Result<(), Error> {
-        let doing = job.doing();
-        let explain = |fault: super::fault::Fault| fault.explain(&self.path, doing, Moment::Working);
-        execute(&self.conn, "BEGIN").map_err(explain)?;
-        let mut tx = Tx { conn: &self.conn, woke: false };
-        let read = match catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))) {
-            Ok(read) => read.map_err(explain),
-            Err(_) => Err(Error::Fault { doing }),
-        };
-        if !self.conn.is_autocommit() {
-            execute(&self.conn, "ROLLBACK").map_err(explain)?;
-        }
-        read
+/// One read in one snapshot.
+pub(super) fn read(conn: &Connection, path: &Path, job: &mut dyn Job) -> Result<(), Error> {
+    let doing = job.doing();
+    let explain = |fault: super::fault::Fault| fault.explain(path, doing, Moment::Working);
+    execute(conn, "BEGIN").map_err(explain)?;
+    let mut tx = Tx { conn, woke: false };
+    let read = match catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))) {
+        Ok(read) => read.map_err(explain),
+        Err(_) => Err(Error::Fault { doing }),
+    };
+    if !conn.is_autocommit() {
+        execute(conn, "ROLLBACK").map_err(explain)?;
     }
+    read
 }

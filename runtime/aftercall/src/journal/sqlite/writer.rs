@@ -28,8 +28,8 @@ pub(super) struct Writer {
     /// At most so many transactions in one commit.
     pub(super) batch: usize,
     pub(super) ready: watch::Sender<u64>,
-    /// Held as long as the thread lives: the file is free only after the last commit.
-    pub(super) lock: Lock,
+    /// Held as long as the thread lives: the file is free only after the last commit. Memory has none.
+    pub(super) lock: Option<Lock>,
 }
 
 impl Writer {
@@ -58,7 +58,7 @@ impl Writer {
     }
 
     /// Runs a batch and commits it. `Ok` says whether a lane got something to do; after `Err` nothing of it stands.
-    fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<bool, Error> {
+    pub(super) fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> Result<bool, Error> {
         let path = &self.path;
         let worked = |error: Fault| error.explain(path, "commit", Moment::Working);
         execute(&self.conn, "BEGIN IMMEDIATE").map_err(worked)?;

@@ -1,0 +1,177 @@
+//! One simulated world: its clock, its chance, what is known of everybody, and what must never happen while it runs.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aftercall::journal::{Fence, LaneId, SqliteJournal, WriteState};
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+
+use crate::coverage::Coverage;
+use crate::fate::{Draw, Fate};
+use crate::rng::Rng;
+use crate::world::System;
+
+/// A lane in somebody's hands.
+#[derive(Clone, Debug)]
+pub(crate) struct Lease {
+    pub(crate) process: u64,
+    pub(crate) fence: Fence,
+    pub(crate) until: Timestamp,
+    pub(crate) call: String,
+}
+
+/// A request of a write as it went out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) before: WriteState,
+    pub(crate) fate: Fate,
+    pub(crate) process: u64,
+    pub(crate) freezes: u32,
+}
+
+/// What changes while it runs.
+pub(crate) struct State {
+    pub(crate) systems: [System; 2],
+    pub(crate) rng: Rng,
+    /// By lane.
+    pub(crate) leases: BTreeMap<LaneId, Lease>,
+    /// By process and system: nobody may ask before that.
+    pub(crate) holds: BTreeMap<(u64, usize), Instant>,
+    /// Requests for tokens under way, by process and system.
+    pub(crate) tokens: BTreeMap<(u64, usize), u32>,
+    /// The attempts at each write, by call and object.
+    pub(crate) attempts: BTreeMap<(String, String), Vec<Attempt>>,
+    /// Calls in the order in which the store took them in.
+    pub(crate) accepted: Vec<String>,
+    /// Calls that were planned at least once.
+    pub(crate) planned: Vec<String>,
+    /// Requests that are applied later.
+    pub(crate) on_their_way: u32,
+    /// Process numbers that were killed.
+    pub(crate) killed: Vec<u64>,
+    pub(crate) crashes: u32,
+    pub(crate) requests: u64,
+    violations: Vec<String>,
+    trace: Sha256,
+    log: Option<Vec<String>>,
+    pub(crate) coverage: Coverage,
+}
+
+/// The world.
+pub(crate) struct Sim {
+    pub(crate) draw: Draw,
+    pub(crate) journal: SqliteJournal,
+    started: Instant,
+    state: Mutex<State>,
+}
+
+/// When every simulated world begins.
+const EPOCH: &str = "2026-11-24T15:00:00Z";
+
+/// So many kills of a process in the middle of something are enough for a seed.
+const MOST_CRASHES: u32 = 7;
+
+impl Sim {
+    pub(crate) fn new(draw: Draw, rng: Rng, telling: bool) -> Arc<Self> {
+        let journal = SqliteJournal::in_memory(epoch()).expect("a journal in memory");
+        let state = State {
+            systems: [System::new(draw.crm), System::new(draw.second)],
+            rng,
+            leases: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            accepted: Vec::new(),
+            planned: Vec::new(),
+            on_their_way: 0,
+            killed: Vec::new(),
+            crashes: 0,
+            requests: 0,
+            violations: Vec::new(),
+            trace: Sha256::new(),
+            log: telling.then(Vec::new),
+            coverage: Coverage::default(),
+        };
+        Arc::new(Self { draw, journal, started: Instant::now(), state: Mutex::new(state) })
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Since the beginning.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// What the clock on the wall says.
+    pub(crate) fn now(&self) -> Timestamp {
+        epoch() + SignedDuration::try_from(self.elapsed()).expect("a time in range")
+    }
+
+    /// Whether nothing goes wrong any more.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.elapsed() >= self.draw.calm_at
+    }
+
+    /// Whether a process dies here.
+    pub(crate) fn crashes(&self) -> bool {
+        if self.is_calm() {
+            return false;
+        }
+        let mut state = self.state();
+        let hit = state.rng.chance(self.draw.crash) && state.crashes < MOST_CRASHES;
+        state.crashes += u32::from(hit);
+        hit
+    }
+
+    /// How long a process stands still here.
+    pub(crate) fn freezes(&self) -> Option<Duration> {
+        if self.is_calm() {
+            return None;
+        }
+        let mut state = self.state();
+        state.rng.chance(self.draw.freeze).then(|| state.rng.ms(500, 120_000))
+    }
+
+    /// Something that must never happen has happened.
+    pub(crate) fn violation(&self, what: impl Into<String>) {
+        let what = format!("{:>9.3} s  {}", self.elapsed().as_secs_f64(), what.into());
+        self.trace(|| what.clone());
+        self.state().violations.push(what);
+    }
+
+    pub(crate) fn violations(&self) -> Vec<String> {
+        self.state().violations.clone()
+    }
+
+    /// One line of the trace, which is the same whenever the seed is.
+    pub(crate) fn trace(&self, line: impl FnOnce() -> String) {
+        let line = format!("{:>9.3} {}", self.elapsed().as_secs_f64(), line());
+        let mut state = self.state();
+        state.trace.update(line.as_bytes());
+        if let Some(log) = &mut state.log {
+            log.push(line);
+        }
+    }
+
+    /// The trace's digest, and its lines where they were kept.
+    pub(crate) fn traced(&self) -> (String, Vec<String>) {
+        let state = self.state();
+        let digest = state.trace.clone().finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        (digest, state.log.clone().unwrap_or_default())
+    }
+}
+
+fn epoch() -> Timestamp {
+    EPOCH.parse().expect("a time")
+}
+
+/// The caller of a call, by the call's id: `json:CALLER-NUMBER`.
+pub(crate) fn caller_of(call: &str) -> &str {
+    let name = call.strip_prefix("json:").unwrap_or(call);
+    name.split('-').next().unwrap_or(name)
+}
