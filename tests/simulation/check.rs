@@ -104,14 +104,11 @@ fn said(sim: &Sim, story: &Story, told: &Told) -> Vec<String> {
 /// What was met on the way.
 pub(crate) fn cover(state: &State, coverage: &mut Coverage) {
     for attempts in state.attempts.values() {
-        for (at, attempt) in attempts.iter().enumerate() {
-            let stood = attempts.get(at + 1).is_some_and(|next| next.process == attempt.process && next.freezes > attempt.freezes);
-            let process = if state.killed.contains(&attempt.process) && attempts.get(at + 1).is_none_or(|next| next.process != attempt.process) {
-                Process::Died
-            } else if stood {
-                Process::StoodStill
-            } else {
-                Process::Lived
+        for attempt in attempts {
+            let process = match (attempt.heard, attempt.stood) {
+                (true, false) => Process::Lived,
+                (true, true) => Process::StoodStill,
+                (false, _) => Process::Died,
             };
             coverage.met(attempt.fate, attempt.before, process);
         }

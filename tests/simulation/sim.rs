@@ -30,6 +30,10 @@ pub(crate) struct Attempt {
     pub(crate) fate: Fate,
     pub(crate) process: u64,
     pub(crate) freezes: u32,
+    /// Whoever sent it lived to see what came of it.
+    pub(crate) heard: bool,
+    /// It stood still meanwhile.
+    pub(crate) stood: bool,
 }
 
 /// What changes while it runs.

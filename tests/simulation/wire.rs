@@ -53,16 +53,17 @@ impl Asked {
             let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
             let object = parts.get(1).copied().unwrap_or_default();
             let said = ["touched_by", "made_by", "call"].iter().find_map(|field| body[*field].as_str().map(str::to_owned));
+            // A change of a contact that says nothing is of whoever it may be.
             let call = said.or_else(|| {
                 let state = sim.state();
-                let record = parts.get(2).and_then(|id| state.systems[self.system].records.get(*id));
+                let record = parts.get(2).and_then(|id| state.systems[self.system].records.get(*id)).filter(|r| r.object != "contact");
                 record.map(|record| record.call().to_owned())
             });
-            (call.unwrap_or_default(), object.to_owned())
+            Some((call?, object.to_owned()))
         };
         match self.body["parts"].as_array() {
-            Some(parts) => parts.iter().map(|part| one(part["path"].as_str().unwrap_or_default(), &part["body"])).collect(),
-            None => vec![one(&self.path, &self.body)],
+            Some(parts) => parts.iter().filter_map(|part| one(part["path"].as_str().unwrap_or_default(), &part["body"])).collect(),
+            None => one(&self.path, &self.body).into_iter().collect(),
         }
     }
 }
@@ -79,7 +80,9 @@ impl Transport for Wire {
             let body = if asked.writes { asked.body.to_string() } else { String::new() };
             sim.trace(|| format!("{} {} {}{} {fate:?} {body}", process.number, asked.method, asked.system, asked.path));
             if fate == Fate::NeverSent {
+                process.moment("not connected").await;
                 sleep(Duration::from_millis(3)).await;
+                self.heard(&items);
                 return Err(SendError::NeverSent("refused".to_owned()));
             }
             let token = (asked.path == "/token").then(|| Counted::new(process, asked.system));
@@ -87,6 +90,7 @@ impl Transport for Wire {
             process.moment("under way").await;
             let heard = timeout(request.timeout, answer).await;
             drop(token);
+            self.heard(&items);
             process.moment("answered").await;
             match heard {
                 Ok(Ok((status, headers, body))) => {
@@ -105,6 +109,17 @@ impl Transport for Wire {
 }
 
 impl Wire {
+    /// Whoever sent these has learnt what there is to learn.
+    fn heard(&self, items: &[(String, String)]) {
+        let mut state = self.0.sim.state();
+        for item in items {
+            let attempt = state.attempts.get_mut(item).and_then(|attempts| attempts.iter_mut().rfind(|a| a.process == self.0.number));
+            if let Some(attempt) = attempt {
+                (attempt.heard, attempt.stood) = (true, self.0.control.freezes() > attempt.freezes);
+            }
+        }
+    }
+
     /// What must never be sent.
     fn look(&self, asked: &Asked, items: &[(String, String)], fate: Fate, patience: Duration) {
         let process = &self.0;
@@ -134,7 +149,7 @@ impl Wire {
                     Some(last) if last.fate.is_ambiguous() || state.killed.contains(&last.process) || last.process != process.number => WriteState::Unknown,
                     Some(_) => WriteState::Waiting,
                 };
-                state.attempts.entry(key).or_default().push(Attempt { before, fate, process: process.number, freezes });
+                state.attempts.entry(key).or_default().push(Attempt { before, fate, process: process.number, freezes, heard: false, stood: false });
             }
             if asked.path == "/token" && state.tokens.get(&(process.number, asked.system)).is_some_and(|count| *count > 0) {
                 broken.push("two requests for a token at once".to_owned());

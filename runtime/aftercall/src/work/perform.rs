@@ -135,7 +135,9 @@ impl Hand<'_> {
                 continue;
             }
             // What was waiting for a record that is there now, or goes out again without a refused field.
+            // What has come into its time meanwhile, and may be there already, is looked for before anything else.
             let now = self.worker.now();
+            self.look_for_doubtful(&plan, &mut standing, now, &mut records).await;
             let next = self.admitted(&plan, &mut standing, now);
             if next.is_empty() {
                 let unread = self.to_verify(&plan, &standing);

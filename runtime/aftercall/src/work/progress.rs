@@ -229,6 +229,21 @@ pub(super) struct Verdict {
     pub(super) blocks_lane: bool,
 }
 
+/// When a write can go on: not before everything that it needs. `None`: not by itself.
+fn goes_on(plan: &Plan, standing: &Standing, write: &Write) -> Option<Timestamp> {
+    let mut at = standing.get(&write.id)?.next_at?;
+    for needed in depends_on(write).iter().chain(&write.after) {
+        if standing.get(needed).is_some_and(|p| p.state == WriteState::Applied) {
+            continue;
+        }
+        // In the plan's order a write needs only what stands before it, so this comes to an end.
+        let position = plan.writes.iter().position(|w| w.id == write.id)?;
+        let needed = plan.writes[..position].iter().find(|w| &w.id == needed)?;
+        at = at.max(goes_on(plan, standing, needed)?);
+    }
+    Some(at)
+}
+
 /// Sums up. `contact` is the id of the write that makes or changes the caller's record.
 pub(super) fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -> Verdict {
     let state = |w: &Write| standing.get(&w.id).map_or(WriteState::Skipped, |p| p.state);
@@ -239,7 +254,7 @@ pub(super) fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -
         .collect();
     let unknown: Vec<&Write> = plan.writes.iter().filter(|w| state(w) == WriteState::Unknown).collect();
     let is_away = |w: &&&Write| standing.get(&w.id).is_some_and(|p| p.away);
-    let next_at = open.iter().chain(&unknown).filter(|w| !is_away(w)).filter_map(|w| standing.get(&w.id)?.next_at).min();
+    let next_at = open.iter().chain(&unknown).filter(|w| !is_away(w)).filter_map(|w| goes_on(plan, standing, w)).min();
     let mut waits_for: Vec<String> = open.iter().chain(&unknown).filter(is_away).map(|w| w.connection.clone()).collect();
     waits_for.sort();
     waits_for.dedup();
