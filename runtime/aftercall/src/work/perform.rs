@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::gather::Trouble as ReadTrouble;
 use super::memory::hashed;
-use super::progress::{Progress, Standing, depends_on, due, missing, receipt, sends, under_way, verdict};
+use super::progress::{Progress, Standing, depends_on, due, is_outdated, missing, receipt, sends, under_way, verdict};
 use super::retry::{RetryPolicy, policy};
 use super::step::{Attempt, Step, step};
 use super::wording::{findable, first_state, new_write, outgoing, repeatable};
@@ -171,11 +171,17 @@ impl Hand<'_> {
         records
     }
 
+    /// Where the writes stand in the journal.
+    fn on_record(&self) -> Standing {
+        let revision = self.claim.call.revision;
+        self.claim.writes.iter().map(|row| (row.write.clone(), Progress::of(row, revision))).collect()
+    }
+
     /// The plan on record, when it is still the one to follow.
     fn standing_plan(&self, now: Timestamp) -> Option<(Plan, Standing)> {
         let row = self.claim.plan.as_ref().filter(|p| p.revision == self.claim.call.revision)?;
         let plan: Plan = row.plan.read().ok()?;
-        let mut standing: Standing = self.claim.writes.iter().map(|w| (w.write.clone(), Progress::of(w))).collect();
+        let mut standing = self.on_record();
         // What was under way when a worker died is sent again, where the system can tell it from a second one, or looked for.
         for write in plan.writes.iter().filter(|w| repeatable(w) || findable(w)) {
             if let Some(progress) = standing.get_mut(&write.id).filter(|p| p.state == WriteState::Unknown && p.next_at.is_none()) {
@@ -188,6 +194,10 @@ impl Hand<'_> {
         }
         // A person has answered since: whose record it is decides everything else.
         if self.answer().is_some_and(|answer| answer.at > row.recorded_at) {
+            return None;
+        }
+        // Somebody said something else while it was open what came of this.
+        if is_outdated(&plan, &standing) && !under_way(&standing, now) {
             return None;
         }
         // Without a system that could not be read: it is made whole as soon as nothing is under way any more.
@@ -214,7 +224,7 @@ impl Hand<'_> {
         if self.away.is_none() {
             self.worker.forget_read_failures(claim.call.seq);
         }
-        let mut standing: Standing = claim.writes.iter().map(|w| (w.write.clone(), Progress::of(w))).collect();
+        let mut standing = self.on_record();
         if self.under_another_version() {
             // What was refused under the old mapping is another value now, or none.
             standing.values_mut().filter(|p| p.state != WriteState::Applied).for_each(|p| p.refused.clear());
@@ -363,7 +373,7 @@ impl Hand<'_> {
                 if progress.state == WriteState::Intent {
                     continue;
                 }
-                progress.state = WriteState::Intent;
+                (progress.state, progress.stale) = (WriteState::Intent, false);
                 progress.attempt += 1;
                 records.push(Record::Write(WriteChange { since: progress.since, ..WriteChange::to(id.clone(), WriteState::Intent) }));
             }
@@ -600,7 +610,11 @@ impl Hand<'_> {
     async fn finish(&self, plan: &Plan, standing: &Standing, mut records: Vec<Record>) -> Result<CallStatus, journal::Error> {
         self.tell_anew(plan, standing);
         let contact = plan.writes.iter().find(|w| self.is_contact(w)).map(|w| w.id.as_str());
-        let verdict = self.complete(plan, verdict(plan, standing, contact));
+        let mut verdict = self.complete(plan, verdict(plan, standing, contact));
+        if is_outdated(plan, standing) {
+            let reason = Some("something was said while it was open what had landed; planned again".to_owned());
+            verdict = Verdict { status: CallStatus::Waiting, reason, next_at: verdict.next_at.or(Some(self.worker.now())), ..verdict };
+        }
         let led_to = contact.and_then(|id| standing.get(id)).and_then(|p| p.record_id.clone());
         if let (Some(AnswerRow { contact: None, .. }), Some(contact)) = (self.answer(), led_to) {
             records.push(Record::AnswerLedTo { contact });

@@ -35,6 +35,9 @@ pub(super) struct Progress {
     pub(super) read_back: Option<Result<(), String>>,
     /// Its system is left alone: it is due, and waits to be woken.
     pub(super) away: bool,
+    /// What is on record of it is about what was said before: it was in doubt when somebody said something else, so the plan that stands
+    /// does not know what came of it.
+    pub(super) stale: bool,
     /// Why it waits for a person, where the plan does not say it itself: another call has the time.
     pub held: Option<String>,
 }
@@ -52,12 +55,13 @@ impl Progress {
             found: BTreeMap::new(),
             read_back: None,
             away: false,
+            stale: false,
             held: None,
         }
     }
 
-    /// As the journal has it.
-    pub(super) fn of(row: &WriteRow) -> Self {
+    /// As the journal has it, of a call that is at this revision.
+    pub(super) fn of(row: &WriteRow, revision: i64) -> Self {
         let receipt: Vec<Value> = row.receipt.as_ref().and_then(|r| r.read().ok()).unwrap_or_default();
         let refused = receipt.iter().filter(|f| f["state"] == "refused");
         let refused =
@@ -72,6 +76,7 @@ impl Progress {
             found: receipt.iter().filter_map(|f| Some((f["field"].as_str()?.to_owned(), f.get("found")?.clone()))).collect(),
             read_back: None,
             away: false,
+            stale: row.revision < revision,
             held: row.trouble.as_ref().filter(|_| row.state == WriteState::Held).map(|trouble| trouble.message.clone()),
         }
     }
@@ -138,6 +143,12 @@ pub(super) fn due(plan: &Plan, standing: &Standing, now: Timestamp) -> Vec<Strin
         }
     }
     plan.writes.iter().filter(|w| ready.contains(w.id.as_str())).map(|w| w.id.clone()).collect()
+}
+
+/// Whether something has landed with what was said before, although the plan was made for what was said since.
+pub(super) fn is_outdated(plan: &Plan, standing: &Standing) -> bool {
+    let outdated = |write: &Write| standing.get(&write.id).is_some_and(|p| p.stale && p.state == WriteState::Applied);
+    plan.writes.iter().any(|write| sends(write) && outdated(write))
 }
 
 /// What the pipeline asks for and the plan does not have, because a system could not be read.
