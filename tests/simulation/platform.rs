@@ -28,6 +28,8 @@ pub(crate) struct Told {
     pub(crate) call: String,
     /// What it said, the last acknowledged word last.
     pub(crate) summaries: Vec<String>,
+    /// Whether the first word was acknowledged.
+    heard_first: bool,
     /// Whether anything of it was acknowledged.
     pub(crate) acknowledged: bool,
 }
@@ -57,7 +59,7 @@ pub(crate) async fn deliver(fleet: Arc<Fleet>, planned: Planned) -> Told {
     let first = format!("It was about {}.", planned.number);
     let mut told = Told { call: id(&planned), ..Told::default() };
     if word(&fleet, &planned, &first, planned.patience).await {
-        told.acknowledged = true;
+        (told.acknowledged, told.heard_first) = (true, true);
     }
     told.summaries.push(first.clone());
     let mut later: Vec<(Duration, bool)> = planned.again.iter().map(|wait| (*wait, false)).collect();
@@ -73,8 +75,10 @@ pub(crate) async fn deliver(fleet: Arc<Fleet>, planned: Planned) -> Told {
                 told.summaries.clear();
             }
             told.summaries.push(second);
-        } else if word(&fleet, &planned, &first, 1).await {
-            told.acknowledged = true;
+        } else if let Some(again) = told.summaries.last().cloned() {
+            // An old word that comes late is known, if it was ever heard; else nobody could tell it from a new one.
+            let old = told.heard_first && fleet.sim.state().rng.chance(0.5);
+            told.acknowledged |= word(&fleet, &planned, if old { &first } else { &again }, 1).await;
         }
     }
     told

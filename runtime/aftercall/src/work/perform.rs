@@ -373,7 +373,7 @@ impl Hand<'_> {
                 if progress.state == WriteState::Intent {
                     continue;
                 }
-                (progress.state, progress.stale) = (WriteState::Intent, false);
+                progress.state = WriteState::Intent;
                 progress.attempt += 1;
                 records.push(Record::Write(WriteChange { since: progress.since, ..WriteChange::to(id.clone(), WriteState::Intent) }));
             }
@@ -440,6 +440,8 @@ impl Hand<'_> {
                     return self.failed(write, progress, &failure, now, records);
                 }
                 progress.state = WriteState::Applied;
+                // A create that met our own earlier attempt has written nothing now.
+                progress.stale &= matches!(write.op, Op::Create { .. }) && !landed.created;
                 progress.record_id = Some(landed.id.clone());
                 self.landed(write, progress, &landed.id, landed.url, landed.created, records);
                 None

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aftercall_config::decl::ErrorClass;
 use aftercall_config::project::Pipeline;
 use aftercall_plan::model::{FieldVerdict, LinkTo, Op, Plan, Write};
 use aftercall_plan::policy::value::is_empty;
@@ -86,7 +87,7 @@ impl Progress {
 pub(super) type Standing = BTreeMap<String, Progress>;
 
 /// The records that a call has made, by write. What it only changed (the caller's own record, a record of the context) is not among them,
-/// except where this call created it.
+/// except where this call created it. A record that is ours stays ours while a change of it is under way or has failed, unless it is gone.
 pub fn own(pipeline: &Pipeline, writes: &[WriteRow]) -> BTreeMap<String, String> {
     let contact = pipeline.connection.connector.decl.find.as_ref().map(|f| f.object.as_str());
     let ours = |w: &&WriteRow| {
@@ -94,7 +95,8 @@ pub fn own(pipeline: &Pipeline, writes: &[WriteRow]) -> BTreeMap<String, String>
             pipeline.writes.iter().any(|rule| rule.id == w.write && rule.target.is_none() && Some(rule.object.as_str()) != contact);
         w.op == "create" || only_ours
     };
-    let made = writes.iter().filter(|w| matches!(w.state, WriteState::Applied | WriteState::Skipped)).filter(ours);
+    let gone = |w: &&WriteRow| w.trouble.as_ref().is_some_and(|trouble| trouble.class == ErrorClass::NotFound.as_str());
+    let made = writes.iter().filter(|w| !gone(w)).filter(ours);
     made.filter_map(|w| Some((w.write.clone(), w.record_id.clone()?))).collect()
 }
 
