@@ -63,6 +63,11 @@ impl Control {
         self.state().dead
     }
 
+    /// When it moves again, if it stands still.
+    pub(crate) fn frozen_until(&self) -> Option<Instant> {
+        self.state().frozen_until.filter(|until| *until > Instant::now())
+    }
+
     /// How often it stood still so far.
     pub(crate) fn freezes(&self) -> u32 {
         self.state().freezes

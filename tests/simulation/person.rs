@@ -65,6 +65,6 @@ fn answer(sim: &Sim, story: &Story, unknown: &[&WriteRow]) -> Option<Vec<Record>
     }
     let blocks_lane = unknown.iter().any(|write| write.object == "contact");
     let reason = Some("a person looked".to_owned());
-    records.push(Record::Call(CallChange { status: CallStatus::Waiting, reason, next_at: Some(sim.now() + Duration::ZERO), blocks_lane }));
+    records.push(Record::Call(CallChange { status: CallStatus::Waiting, reason, next_at: Some(sim.now() + Duration::ZERO), blocks_lane, waits_for: Vec::new() }));
     Some(records)
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::sleep_until;
+
 use crate::node::Control;
 use crate::sim::Sim;
 
@@ -16,6 +18,13 @@ pub(crate) struct Process {
 impl Process {
     /// Between two steps: others get their turn, or the process stands still here, or dies here.
     pub(crate) async fn moment(&self, place: &str) {
+        // What a process has given to the runtime itself stops and dies with it as well.
+        while let Some(until) = self.control.frozen_until() {
+            sleep_until(until).await;
+        }
+        if self.control.is_dead() {
+            std::future::pending::<()>().await;
+        }
         if self.sim.crashes() {
             self.sim.trace(|| format!("{} dies: {place}", self.number));
             self.control.crash();

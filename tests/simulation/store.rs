@@ -1,6 +1,7 @@
 //! The store as one process sees it: the real one, with moments before and after each transaction, failing now and then; and what must never
 //! happen between calls of one caller.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -124,6 +125,8 @@ impl Journal for Store {
         answers(keys: Vec<String>) -> Vec<AnswerRow>;
         unrecognised(limit: usize) -> Vec<Unrecognised>;
         counts() -> Counts;
+        parked() -> BTreeMap<String, u64>;
+        wake(connection: String, max: usize, now: Timestamp) -> usize;
         next_due(now: Timestamp) -> Option<Timestamp>;
         booked(resource: String, from: Timestamp, to: Timestamp) -> Vec<Booking>;
         intervene(intervention: Intervention) -> Recorded;

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::gather::Trouble as ReadTrouble;
 use super::memory::hashed;
-use super::progress::{Progress, Standing, depends_on, due, is_outdated, missing, receipt, sends, under_way, verdict};
+use super::progress::{Progress, Standing, Verdict, depends_on, due, is_outdated, missing, receipt, sends, under_way, verdict};
 use super::retry::{RetryPolicy, policy};
 use super::step::{Attempt, Step, step};
 use super::wording::{findable, first_state, new_write, outgoing, repeatable};

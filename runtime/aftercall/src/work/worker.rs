@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tokio_util::task::TaskTracker;
 
 use super::callers::Callers;
 use super::gather::Memory;
@@ -171,14 +171,24 @@ impl Worker {
     pub async fn run(self: &Arc<Self>, stop: &tokio_util::sync::CancellationToken, idle: bool) {
         let over = stop.child_token();
         self.draining.store(true, Ordering::Release);
-        let gates = {
+        let gates = TaskTracker::new();
+        {
             let (worker, over) = (self.clone(), over.clone());
-            tokio::spawn(async move { worker.keep_gates(&over).await })
-        };
+            (self.spawn)(Box::pin(gates.track_future(async move { worker.keep_gates(&over).await })));
+        }
         let lanes = Arc::new(Semaphore::new(CROWD));
         let tasks = TaskTracker::new();
         let held: Held = Held::default();
-        let _renewing = AbortOnDropHandle::new(tokio::spawn(renew(self.clone(), held.clone())));
+        {
+            let (worker, over, held) = (self.clone(), over.clone(), held.clone());
+            (self.spawn)(Box::pin(gates.track_future(async move {
+                tokio::select! {
+                    biased;
+                    () = over.cancelled() => {}
+                    () = renew(worker, held) => {}
+                }
+            })));
+        }
         let mut ready = self.journal.ready();
         while !stop.is_cancelled() {
             ready.mark_unchanged();
@@ -258,7 +268,8 @@ impl Worker {
         tasks.close();
         tasks.wait().await;
         over.cancel();
-        let _ = gates.await;
+        gates.close();
+        gates.wait().await;
     }
 }
 
