@@ -23,13 +23,16 @@ mod world;
 
 use std::process::ExitCode;
 
+use aftercall::plant::Plant;
+
 const HELP: &str = "\
-usage: tests/simulate [--seeds N] [--seed S] [--twice] [--planted] [--trace]
+usage: tests/simulate [--seeds N] [--seed S] [--twice] [--planted] [--plant FAULT] [--trace]
 
   --seeds N    so many seeds (1,000)
   --seed S     the first of them (1); with `--seeds 1` it runs alone, without the kept ones
   --twice      each seed twice, and the two traces must be the same
   --planted    plants each known fault and looks how soon it is found
+  --plant F    runs with this fault planted: BlindResend, NoFence, ... as `--planted` names them
   --trace      prints what happened, step by step
 
 Seeds that once failed are kept in tests/simulation/seeds.txt, and every run begins with them.
@@ -42,11 +45,12 @@ pub(crate) struct Options {
     pub(crate) seed: u64,
     pub(crate) twice: bool,
     pub(crate) planted: bool,
+    pub(crate) plant: Option<Plant>,
     pub(crate) trace: bool,
 }
 
 fn options() -> Option<Options> {
-    let mut options = Options { seeds: 1_000, seed: 1, twice: false, planted: false, trace: false };
+    let mut options = Options { seeds: 1_000, seed: 1, twice: false, planted: false, plant: None, trace: false };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -54,6 +58,10 @@ fn options() -> Option<Options> {
             "--seed" => options.seed = args.next()?.replace(['_', ','], "").parse().ok()?,
             "--twice" => options.twice = true,
             "--planted" => options.planted = true,
+            "--plant" => {
+                let name = args.next()?;
+                options.plant = Some(*Plant::ALL.iter().find(|fault| format!("{fault:?}") == name)?);
+            }
             "--trace" => options.trace = true,
             _ => return None,
         }
@@ -66,8 +74,8 @@ fn main() -> ExitCode {
         eprint!("{HELP}");
         return ExitCode::from(2);
     };
-    // A panic is told with its seed.
-    if std::env::var_os("RUST_BACKTRACE").is_none() {
+    // A panic is told with its seed, and with its place where somebody wants to see.
+    if !options.trace {
         std::panic::set_hook(Box::new(|_| {}));
     }
     let found = if options.planted { planted::all(options.seed) } else { seeds::all(options) };

@@ -18,6 +18,9 @@ pub(crate) struct Process {
 impl Process {
     /// Between two steps: others get their turn, or the process stands still here, or dies here.
     pub(crate) async fn moment(&self, place: &str) {
+        if !self.sim.goes_on() {
+            std::future::pending::<()>().await;
+        }
         // What a process has given to the runtime itself stops and dies with it as well.
         while let Some(until) = self.control.frozen_until() {
             sleep_until(until).await;

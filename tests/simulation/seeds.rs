@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use aftercall::plant::plant;
+
 use crate::Options;
 use crate::coverage::Coverage;
 use crate::run::{Ran, run};
@@ -47,6 +49,7 @@ pub(crate) fn all(options: Options) -> bool {
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
+                plant(options.plant);
                 while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
                     one(*seed, options, &sum);
                 }

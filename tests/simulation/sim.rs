@@ -58,6 +58,9 @@ pub(crate) struct State {
     pub(crate) killed: Vec<u64>,
     pub(crate) crashes: u32,
     pub(crate) requests: u64,
+    /// The moment, how often something happened in it, and how often at all.
+    moment: (Duration, u32, u32),
+    stuck: bool,
     violations: Vec<String>,
     trace: Sha256,
     log: Option<Vec<String>>,
@@ -74,6 +77,12 @@ pub(crate) struct Sim {
 
 /// When every simulated world begins.
 const EPOCH: &str = "2026-11-24T15:00:00Z";
+
+/// More at one moment is a circle. A seed's busiest one has some hundreds.
+const MOST_AT_ONCE: u32 = 2_000;
+
+/// And so is more altogether: a busy seed has some thousands.
+const MOST: u32 = 60_000;
 
 /// So many kills of a process in the middle of something are enough for a seed.
 const MOST_CRASHES: u32 = 7;
@@ -94,6 +103,8 @@ impl Sim {
             killed: Vec::new(),
             crashes: 0,
             requests: 0,
+            moment: (Duration::ZERO, 0, 0),
+            stuck: false,
             violations: Vec::new(),
             trace: Sha256::new(),
             log: telling.then(Vec::new),
@@ -119,6 +130,27 @@ impl Sim {
     /// Whether nothing goes wrong any more.
     pub(crate) fn is_calm(&self) -> bool {
         self.elapsed() >= self.draw.calm_at
+    }
+
+    /// Something goes on. False when that happens again and again while hardly any time passes: it goes round in circles, and nothing may
+    /// go on any more.
+    pub(crate) fn goes_on(&self) -> bool {
+        let (now, mut state) = (self.elapsed(), self.state());
+        let count = if state.moment.0 == now { state.moment.1 + 1 } else { 0 };
+        let all = state.moment.2 + 1;
+        state.moment = (now, count, all);
+        drop(state);
+        let circles = count >= MOST_AT_ONCE || all >= MOST;
+        if circles && !self.is_stuck() {
+            self.violation("it goes round in circles");
+            self.state().stuck = true;
+        }
+        !circles
+    }
+
+    /// Whether it went round in circles.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.state().stuck
     }
 
     /// Whether a process dies here.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use aftercall::journal::{
     Accepted, Answer, AnswerRow, Arrival, ArrivalKind, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Error, Guard, Intervention,
-    Journal, LaneLink, Lookup, NewPlan, PlanOutcome, Recorded, Recording, Story, Then, Unrecognised, WriteFilter, WriteRow, Written,
+    Journal, LaneLink, Lookup, NewPlan, PlanOutcome, Record, Recorded, Recording, Story, Then, Unrecognised, WriteFilter, WriteRow, Written,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -190,8 +190,13 @@ impl Journal for Store {
         Box::pin(async move {
             self.before("record").await?;
             let (guard, then, call) = (recording.guard, recording.then, recording.call);
+            let why = recording.records.iter().find_map(|record| match record {
+                Record::Call(change) => change.reason.clone(),
+                _ => None,
+            });
+            let why = why.unwrap_or_default();
             let done = self.0.sim.journal.record(recording).await?;
-            self.0.sim.trace(|| format!("{} records {call} {} {then:?}", self.0.number, done.status));
+            self.0.sim.trace(|| format!("{} records {call} {} {then:?} {why}", self.0.number, done.status));
             self.believed(guard, then == Then::Release);
             self.after("record").await?;
             Ok(done)

@@ -183,7 +183,7 @@ impl Hand<'_> {
         let plan: Plan = row.plan.read().ok()?;
         let mut standing = self.on_record();
         // What was under way when a worker died is sent again, where the system can tell it from a second one, or looked for.
-        for write in plan.writes.iter().filter(|w| repeatable(w) || findable(w)) {
+        for write in plan.writes.iter().filter(|w| sends(w) && (repeatable(w) || findable(w))) {
             if let Some(progress) = standing.get_mut(&write.id).filter(|p| p.state == WriteState::Unknown && p.next_at.is_none()) {
                 progress.next_at = Some(now);
             }
@@ -272,7 +272,7 @@ impl Hand<'_> {
             }
             Some(PlanOutcome::Fenced) | None => return Err(journal::Error::Fenced { lane: claim.guard.lane }),
         };
-        let mut doubtful = Vec::new();
+        let (mut doubtful, mut found) = (Vec::new(), Vec::new());
         for (write, outcome) in plan.writes.iter().zip(outcomes) {
             let state = match first_state(write) {
                 WriteState::Planned if ready.contains(&write.id) => WriteState::Intent,
@@ -294,6 +294,14 @@ impl Hand<'_> {
                     standing.insert(write.id.clone(), progress);
                 }
                 WriteOutcome::Kept => {}
+                // It was read since, and what was to be written stands there.
+                WriteOutcome::InDoubt if matches!(write.op, Op::Nothing { id: Some(_), .. }) => {
+                    if let (Some(progress), Op::Nothing { id, .. }) = (standing.get_mut(&write.id), &write.op) {
+                        (progress.state, progress.record_id, progress.stale) = (WriteState::Applied, id.clone(), false);
+                        let change = WriteChange { record_id: id.clone(), ..WriteChange::to(write.id.clone(), WriteState::Applied) };
+                        found.extend([Record::Write(change), event("found", Some(&write.id), &json!({"record": id}))]);
+                    }
+                }
                 WriteOutcome::InDoubt => {
                     if let Some(progress) = standing.get_mut(&write.id).filter(|_| findable(write)) {
                         progress.next_at = progress.next_at.or(Some(now));
@@ -308,9 +316,7 @@ impl Hand<'_> {
         }
         let safe: Vec<String> =
             doubtful.into_iter().filter(|id| plan.writes.iter().any(|w| &w.id == id && sends(w) && repeatable(w))).collect();
-        if !safe.is_empty() {
-            self.intend(&safe, &mut standing, Vec::new()).await?;
-        }
+        self.intend(&safe, &mut standing, found).await?;
         Ok(Ok((plan, standing)))
     }
 
@@ -613,9 +619,9 @@ impl Hand<'_> {
         self.tell_anew(plan, standing);
         let contact = plan.writes.iter().find(|w| self.is_contact(w)).map(|w| w.id.as_str());
         let mut verdict = self.complete(plan, verdict(plan, standing, contact));
-        if is_outdated(plan, standing) {
+        if is_outdated(plan, standing) && !under_way(standing, self.worker.now()) {
             let reason = Some("something was said while it was open what had landed; planned again".to_owned());
-            verdict = Verdict { status: CallStatus::Waiting, reason, next_at: verdict.next_at.or(Some(self.worker.now())), ..verdict };
+            verdict = Verdict { status: CallStatus::Waiting, reason, next_at: Some(self.worker.now()), ..verdict };
         }
         let led_to = contact.and_then(|id| standing.get(id)).and_then(|p| p.record_id.clone());
         if let (Some(AnswerRow { contact: None, .. }), Some(contact)) = (self.answer(), led_to) {

@@ -244,7 +244,8 @@ pub(super) struct Verdict {
 
 /// When a write can go on: not before everything that it needs. `None`: not by itself.
 fn goes_on(plan: &Plan, standing: &Standing, write: &Write) -> Option<Timestamp> {
-    let mut at = standing.get(&write.id)?.next_at?;
+    // What is in doubt, and no longer asked for, is for a person.
+    let mut at = standing.get(&write.id)?.next_at.filter(|_| sends(write))?;
     for needed in depends_on(write).iter().chain(&write.after) {
         if standing.get(needed).is_some_and(|p| p.state == WriteState::Applied) {
             continue;

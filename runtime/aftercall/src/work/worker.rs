@@ -170,6 +170,9 @@ impl Worker {
     /// `idle` ends the run when nothing is due any more: for a batch. Calls that wait for a later time stay in the journal.
     pub async fn run(self: &Arc<Self>, stop: &tokio_util::sync::CancellationToken, idle: bool) {
         let over = stop.child_token();
+        // What is in hand is renewed until it is done, after the stop as well.
+        let done = tokio_util::sync::CancellationToken::new();
+        let _done = done.clone().drop_guard();
         self.draining.store(true, Ordering::Release);
         let gates = TaskTracker::new();
         {
@@ -180,11 +183,11 @@ impl Worker {
         let tasks = TaskTracker::new();
         let held: Held = Held::default();
         {
-            let (worker, over, held) = (self.clone(), over.clone(), held.clone());
+            let (worker, done, held) = (self.clone(), done.clone(), held.clone());
             (self.spawn)(Box::pin(gates.track_future(async move {
                 tokio::select! {
                     biased;
-                    () = over.cancelled() => {}
+                    () = done.cancelled() => {}
                     () = renew(worker, held) => {}
                 }
             })));
@@ -268,6 +271,7 @@ impl Worker {
         tasks.close();
         tasks.wait().await;
         over.cancel();
+        done.cancel();
         gates.close();
         gates.wait().await;
     }
