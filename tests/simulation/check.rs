@@ -36,7 +36,10 @@ fn twice(sim: &Sim) -> Vec<String> {
             seen.entry(format!("{at}/{} of {of}", record.object)).or_default().push(record.id.clone());
         }
     }
-    seen.into_iter().filter(|(_, ids)| ids.len() > 1).map(|(what, ids)| format!("there are {} records for {what}: {ids:?}", ids.len())).collect()
+    seen.into_iter()
+        .filter(|(_, ids)| ids.len() > 1)
+        .map(|(what, ids)| format!("there are {} records for {what}: {ids:?}", ids.len()))
+        .collect()
 }
 
 /// What was never taken in was never carried anywhere.
@@ -88,7 +91,10 @@ fn said(sim: &Sim, story: &Story, told: &Told) -> Vec<String> {
     let mut broken = Vec::new();
     for (at, object) in [(0, "log"), (1, "note")] {
         let record = state.systems[at].records.values().find(|record| record.object == object && record.call() == told.call);
-        let late = state.attempts.get(&(told.call.clone(), object.to_owned())).is_some_and(|attempts| attempts.iter().any(|a| a.fate == crate::fate::Fate::Late));
+        let late = state
+            .attempts
+            .get(&(told.call.clone(), object.to_owned()))
+            .is_some_and(|attempts| attempts.iter().any(|a| a.fate == crate::fate::Fate::Late));
         match record {
             None => broken.push(format!("{} has no {object}; it is {}", told.call, story.call.status)),
             // A request that came late may have brought back what was said first.

@@ -143,9 +143,8 @@ impl Draw {
         let nodes = 1 + rng.below(2) as usize;
         let many = |rng: &mut Rng, most: u64| if calm { 0 } else { rng.below(most + 1) };
         let kills = (0..many(rng, 3)).map(|_| (rng.ms(0, 10 * minute), rng.below(nodes as u64) as usize)).collect();
-        let standstills = (0..many(rng, 3))
-            .map(|_| (rng.ms(0, 10 * minute), rng.below(nodes as u64) as usize, rng.ms(500, 2 * minute)))
-            .collect();
+        let standstills =
+            (0..many(rng, 3)).map(|_| (rng.ms(0, 10 * minute), rng.below(nodes as u64) as usize, rng.ms(500, 2 * minute))).collect();
         let window = |rng: &mut Rng, longest: u64| {
             let from = rng.ms(0, 4 * minute);
             Some((rng.below(2) as usize, from, from + rng.ms(minute / 2, longest)))

@@ -116,7 +116,9 @@ impl Future for Node {
             match Pin::new(&mut node.tasks).poll_next(context) {
                 Poll::Ready(Some(())) => {}
                 // Nothing to do, or nothing now; whatever comes in wakes it.
-                Poll::Ready(None) | Poll::Pending if node.control.state().incoming.is_empty() && !node.control.is_dead() => return Poll::Pending,
+                Poll::Ready(None) | Poll::Pending if node.control.state().incoming.is_empty() && !node.control.is_dead() => {
+                    return Poll::Pending;
+                }
                 Poll::Ready(None) | Poll::Pending => {}
             }
         }

@@ -35,7 +35,8 @@ pub(crate) async fn look(sim: &Arc<Sim>, tried: &mut BTreeMap<String, u32>) -> b
         *times += 1;
         let Some(records) = answer(sim, &story, &unknown) else { continue };
         sim.trace(|| format!("a person about {}: {records:?}", call.id));
-        let word = Intervention { call: story.call.seq, actor: "somebody".to_owned(), reason: "looked".to_owned(), now: sim.now(), records };
+        let word =
+            Intervention { call: story.call.seq, actor: "somebody".to_owned(), reason: "looked".to_owned(), now: sim.now(), records };
         match sim.journal.intervene(word).await {
             Ok(_) | Err(Error::Leased { .. }) => busy = true,
             Err(error) => sim.violation(format!("a person is not heard: {error}")),
@@ -65,6 +66,12 @@ fn answer(sim: &Sim, story: &Story, unknown: &[&WriteRow]) -> Option<Vec<Record>
     }
     let blocks_lane = unknown.iter().any(|write| write.object == "contact");
     let reason = Some("a person looked".to_owned());
-    records.push(Record::Call(CallChange { status: CallStatus::Waiting, reason, next_at: Some(sim.now() + Duration::ZERO), blocks_lane, waits_for: Vec::new() }));
+    records.push(Record::Call(CallChange {
+        status: CallStatus::Waiting,
+        reason,
+        next_at: Some(sim.now() + Duration::ZERO),
+        blocks_lane,
+        waits_for: Vec::new(),
+    }));
     Some(records)
 }

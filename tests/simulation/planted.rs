@@ -14,7 +14,10 @@ pub(crate) fn all(first: u64) -> bool {
     let mut missed = 0;
     let half = Plant::ALL.len().div_ceil(2);
     thread::scope(|scope| {
-        let halves: Vec<_> = Plant::ALL.chunks(half).map(|faults| scope.spawn(move || faults.iter().filter(|fault| !found(**fault, first)).count())).collect();
+        let halves: Vec<_> = Plant::ALL
+            .chunks(half)
+            .map(|faults| scope.spawn(move || faults.iter().filter(|fault| !found(**fault, first)).count()))
+            .collect();
         missed = halves.into_iter().map(|half| half.join().unwrap_or(1)).sum();
     });
     println!("test result: {} passed; {missed} failed", Plant::ALL.len() - missed);

@@ -41,7 +41,9 @@ impl Kind {
         };
         let upsert = "[write.upsert]\nmethod = \"PUT\"\npath = \"/records/{{object.name}}/by/{{marker}}\"\nbody = \"{{fields}}\"";
         let upsert = if self == Self::Upserting { upsert } else { "" };
-        include_str!("project/connector.toml").replace("# identity\n", &format!("{identity}\n")).replace("# upsert\n", &format!("{upsert}\n"))
+        include_str!("project/connector.toml")
+            .replace("# identity\n", &format!("{identity}\n"))
+            .replace("# upsert\n", &format!("{upsert}\n"))
     }
 }
 

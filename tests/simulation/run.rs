@@ -118,7 +118,10 @@ impl Fleet {
                 Err(_) => sleep(Duration::from_secs(1)).await,
             }
         };
-        let clock = { let sim = sim.clone(); Arc::new(move || sim.now()) };
+        let clock = {
+            let sim = sim.clone();
+            Arc::new(move || sim.now())
+        };
         let control = process.control.clone();
         let worker = Worker::new(journal, connections, versions, clock, format!("process {}", process.number))
             .carried_by(Arc::new(move |task| control.spawn(task)), REST);

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use aftercall::journal::{
-    Accepted, Answer, AnswerRow, Arrival, ArrivalKind, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Error, Guard, Intervention,
-    Journal, LaneLink, Lookup, NewPlan, PlanOutcome, Record, Recorded, Recording, Story, Then, Unrecognised, WriteFilter, WriteRow, Written,
+    Accepted, Answer, AnswerRow, Arrival, ArrivalKind, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Error, Guard,
+    Intervention, Journal, LaneLink, Lookup, NewPlan, PlanOutcome, Record, Recorded, Recording, Story, Then, Unrecognised, WriteFilter,
+    WriteRow, Written,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -50,7 +51,8 @@ impl Store {
             let (call, lane) = (&claim.call.id, claim.guard.lane);
             sim.trace(|| format!("{number} claims {call}"));
             let mut state = sim.state();
-            let other = state.leases.iter().find(|(id, lease)| **id != lane && lease.until > now && caller_of(&lease.call) == caller_of(call));
+            let other =
+                state.leases.iter().find(|(id, lease)| **id != lane && lease.until > now && caller_of(&lease.call) == caller_of(call));
             let other = other.map(|(_, lease)| lease.call.clone());
             let lease = Lease { process: number, fence: claim.guard.fence, until: claim.until, call: call.clone() };
             state.leases.insert(lane, lease);

@@ -130,7 +130,9 @@ impl Wire {
         {
             let mut state = sim.state();
             state.requests += 1;
-            if let Some(until) = state.holds.get(&(process.number, asked.system)).filter(|until| Instant::now() < **until && asked.path != "/token") {
+            if let Some(until) =
+                state.holds.get(&(process.number, asked.system)).filter(|until| Instant::now() < **until && asked.path != "/token")
+            {
                 let early = *until - Instant::now();
                 broken.push(format!("asked {} ms before the time that the system gave: {}", early.as_millis(), asked.path));
             }
@@ -146,10 +148,19 @@ impl Wire {
                 let key = (call.clone(), object.clone());
                 let before = match state.attempts.get(&key).and_then(|attempts| attempts.last()) {
                     None => WriteState::Planned,
-                    Some(last) if last.fate.is_ambiguous() || state.killed.contains(&last.process) || last.process != process.number => WriteState::Unknown,
+                    Some(last) if last.fate.is_ambiguous() || state.killed.contains(&last.process) || last.process != process.number => {
+                        WriteState::Unknown
+                    }
                     Some(_) => WriteState::Waiting,
                 };
-                state.attempts.entry(key).or_default().push(Attempt { before, fate, process: process.number, freezes, heard: false, stood: false });
+                state.attempts.entry(key).or_default().push(Attempt {
+                    before,
+                    fate,
+                    process: process.number,
+                    freezes,
+                    heard: false,
+                    stood: false,
+                });
             }
             if asked.path == "/token" && state.tokens.get(&(process.number, asked.system)).is_some_and(|count| *count > 0) {
                 broken.push("two requests for a token at once".to_owned());

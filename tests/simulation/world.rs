@@ -49,15 +49,7 @@ pub(crate) type Said = (u16, Value);
 
 impl System {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self {
-            kind,
-            records: BTreeMap::new(),
-            next: 1,
-            tokens: BTreeSet::new(),
-            granted: 0,
-            revoked: false,
-            lag: Duration::ZERO,
-        }
+        Self { kind, records: BTreeMap::new(), next: 1, tokens: BTreeSet::new(), granted: 0, revoked: false, lag: Duration::ZERO }
     }
 
     pub(crate) fn expire_tokens(&mut self) {

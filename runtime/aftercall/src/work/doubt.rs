@@ -15,8 +15,8 @@ use super::progress::{Progress, Standing};
 use super::retry::next_attempt;
 use super::wording::findable;
 use crate::connect::{Check, Failure, Probe};
-use crate::plant::{Plant, planted};
 use crate::journal::{Record, Trouble, WriteChange, WriteRow, WriteState};
+use crate::plant::{Plant, planted};
 
 /// Seconds after which a lost write can no longer take effect, where the manifest does not say.
 const SETTLE_S: u32 = 60;

@@ -413,7 +413,11 @@ impl Hand<'_> {
         }
         // What could not be answered before the lease ends is not sent: somebody else may have the lane by then.
         let left = std::time::Duration::try_from(self.until.duration_since(self.worker.now())).unwrap_or_default();
-        let writer = self.worker.connections.writer().until(tokio::time::Instant::now() + if planted(Plant::NoSendGuard) { left * 1000 } else { left });
+        let writer = self
+            .worker
+            .connections
+            .writer()
+            .until(tokio::time::Instant::now() + if planted(Plant::NoSendGuard) { left * 1000 } else { left });
         let sends = batches.into_values().map(|(connection, batch)| {
             let writer = writer.clone();
             async move { writer.send(&connection, batch).await }

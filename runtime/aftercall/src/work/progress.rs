@@ -273,11 +273,12 @@ pub(super) fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -
     waits_for.sort();
     waits_for.dedup();
     // The caller's own record is undecided: the next call of this caller could make a second one.
-    let blocks_lane = !planted(Plant::ParkedCallFreesTheCaller) && contact.is_some_and(|id| {
-        standing
-            .get(id)
-            .is_some_and(|p| matches!(p.state, WriteState::Planned | WriteState::Intent | WriteState::Waiting | WriteState::Unknown))
-    });
+    let blocks_lane = !planted(Plant::ParkedCallFreesTheCaller)
+        && contact.is_some_and(|id| {
+            standing
+                .get(id)
+                .is_some_and(|p| matches!(p.state, WriteState::Planned | WriteState::Intent | WriteState::Waiting | WriteState::Unknown))
+        });
     let names = |list: &[&Write]| list.iter().map(|w| w.id.as_str()).collect::<Vec<_>>().join(", ");
     let trouble: Vec<&Write> = plan.writes.iter().filter(|w| matches!(state(w), WriteState::Dead | WriteState::Rejected)).collect();
     let held: Vec<&Write> = plan.writes.iter().filter(|w| state(w) == WriteState::Held).collect();

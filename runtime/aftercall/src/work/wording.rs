@@ -4,8 +4,8 @@ use aftercall_plan::model::{FieldVerdict, Guarantee, Link, LinkTo, Op, Write};
 
 use super::progress::{Progress, Standing, depends_on, receipt, sends};
 use crate::connect::{LinkTarget, Outgoing, OutgoingOp};
-use crate::plant::{Plant, planted};
 use crate::journal::{Json, NewWrite, SlotAsk, WriteState};
+use crate::plant::{Plant, planted};
 
 /// Whether it may be sent a second time: an update by id says the same again, a create is known by its key, and of some writes the
 /// pipeline would rather have two than none.
@@ -79,13 +79,20 @@ pub(super) fn outgoing(write: &Write, standing: &Standing, ready: &[String]) -> 
         object: write.object.clone(),
         op: match &write.op {
             Op::Update { id } => OutgoingOp::Update { id: id.clone() },
-            Op::Create { marker } if planted(Plant::MarkerFromTheClock) => OutgoingOp::Create { marker: format!("{marker}{}", ready.len() + standing.values().map(|p| p.attempt as usize).sum::<usize>()) },
+            Op::Create { marker } if planted(Plant::MarkerFromTheClock) => OutgoingOp::Create {
+                marker: format!("{marker}{}", ready.len() + standing.values().map(|p| p.attempt as usize).sum::<usize>()),
+            },
             Op::Create { marker } => OutgoingOp::Create { marker: marker.clone() },
             Op::Merge { id, other } => OutgoingOp::Merge { id: id.clone(), other: other.clone() },
             _ => OutgoingOp::Create { marker: String::new() },
         },
         fields,
-links: write.links.iter().filter(|_| !planted(Plant::LinksAreForgotten)).filter_map(|link| Some((link.link.clone(), target(link)?))).collect(),
+        links: write
+            .links
+            .iter()
+            .filter(|_| !planted(Plant::LinksAreForgotten))
+            .filter_map(|link| Some((link.link.clone(), target(link)?)))
+            .collect(),
         again: standing.get(&write.id).is_some_and(|p| p.attempt > 1),
         leaves: write.links.iter().filter_map(|link| Some((link.link.clone(), link.from.clone()?))).collect(),
     }

@@ -6,14 +6,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, watch};
 
-use super::{
-    super::error::Error,
-    fault::Moment,
-    open,
-    queue::Job,
-    reader,
-    writer::Writer,
-};
+use super::{super::error::Error, fault::Moment, open, queue::Job, reader, writer::Writer};
 
 /// One connection that writes and reads.
 pub(super) struct Inline {

@@ -75,7 +75,12 @@ fn doubt(tx: &mut Tx<'_>, intents: Vec<(CallSeq, String)>, now: Timestamp, becau
     for (call, write) in intents {
         tx.conn
             .prepare_cached("UPDATE writes SET state = ?3, since = ?4, next_at = NULL, changed_at = ?4 WHERE call = ?1 AND write = ?2")?
-            .execute(params![call, write, if planted(Plant::TakeOverForgetsIntents) { WriteState::Planned } else { WriteState::Unknown }, Us(now)])?;
+            .execute(params![
+                call,
+                write,
+                if planted(Plant::TakeOverForgetsIntents) { WriteState::Planned } else { WriteState::Unknown },
+                Us(now)
+            ])?;
         tx.conn
             .prepare_cached("UPDATE calls SET status = ?2, next_at = min(coalesce(next_at, ?3), ?3), changed_at = ?3 WHERE seq = ?1")?
             .execute(params![call, CallStatus::Waiting, Us(now)])?;
