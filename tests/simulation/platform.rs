@@ -72,7 +72,10 @@ pub(crate) async fn deliver(fleet: Arc<Fleet>, planned: Planned) -> Told {
             let second = format!("It was about {}, as it turned out.", planned.number);
             if word(&fleet, &planned, &second, 30).await {
                 told.acknowledged = true;
-                told.summaries.clear();
+                // The first word may have been taken in without an answer, and after the second one: then it is the newer.
+                if told.heard_first {
+                    told.summaries.clear();
+                }
             }
             told.summaries.push(second);
         } else if let Some(again) = told.summaries.last().cloned() {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use aftercall::journal::{
     Accepted, Answer, AnswerRow, Arrival, ArrivalKind, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Error, Guard,
-    Intervention, Journal, LaneLink, Lookup, NewPlan, PlanOutcome, Record, Recorded, Recording, Story, Then, Unrecognised, WriteFilter,
-    WriteRow, Written,
+    Intervention, Journal, LaneLink, Lookup, NewPlan, PlanOutcome, Record, Recorded, Recording, SealedToken, Story, Then, Unrecognised,
+    WriteFilter, WriteRow, Written,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -113,7 +113,9 @@ impl Journal for Store {
         lookup_put(lookup: Lookup) -> ();
         people_put(connection: String, people: Vec<(String, Option<Vec<i64>>)>) -> ();
         config_put(hash: String, text: String, now: Timestamp) -> ();
-        peek_turn(route: String) -> i64;
+        peek_turn(route: String, call: String) -> (i64, bool);
+        token_put(token: SealedToken) -> ();
+        token_get(connection: String) -> Option<SealedToken>;
         lookup_get(connection: String, kind: String, key: String) -> Option<Lookup>;
         people_find(connection: String, keys: Vec<i64>, limit: usize) -> Vec<String>;
         config_get(hash: String) -> Option<String>;

@@ -156,6 +156,7 @@ impl Worker {
     async fn let_go(&self, claim: &Claim, stop: &tokio_util::sync::CancellationToken) {
         while self.now() < claim.until {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(JOURNAL_PAUSE) => {}
             }
