@@ -39,6 +39,8 @@ fn jumps(jumps: &[i64]) {
         for jump in jumps {
             // Some are in hand, some wait for a next attempt, some were never begun, when it jumps.
             desk.crm.fault(FaultSpec::next(FaultKind::CommitThenDrop, 2).on_path("composite"));
+            // Asks for three seconds: what it hits still waits when the clock jumps.
+            desk.crm.fault(FaultSpec::next(FaultKind::RateLimited, 1).on_path("composite"));
             desk.crm.fault(FaultSpec { probability: Some(0.5), ..FaultSpec::new(FaultKind::Slow) }.delayed_ms(60));
             for _ in 0..10 {
                 inside.take(&nth(taken)).await;
