@@ -152,8 +152,11 @@ fn fold_into(out: &mut String, c: char) {
         'ı' => out.push('i'),
         c if c.is_ascii() => {}
         c => {
+            // A letter of the list above may stand behind a mark: `Ǿ` is `Ø` with an accent. What is its own small form ends it.
             for part in std::iter::once(c).nfkd().filter(|part| part.is_alphanumeric()) {
-                out.extend(part.to_lowercase().filter(|c| c.is_alphanumeric()));
+                for small in part.to_lowercase().filter(|small| small.is_alphanumeric()) {
+                    if small == c { out.push(c) } else { fold_into(out, small) }
+                }
             }
         }
     }
@@ -210,6 +213,15 @@ mod tests {
         check(TableKind::Nicknames, "robert: bob,, rob", Err("has an empty place between commas"));
         check(TableKind::Nicknames, "robert: bob: rob", Err("has two colons"));
         check(TableKind::Nicknames, "robert: bob, Bob", Err("names `bob` twice"));
+    }
+
+    #[test]
+    fn what_is_folded_stays_as_it_is() {
+        assert_eq!((fold("Ǿle"), fold("Ǽ"), fold("ẞ"), fold("ﬁn")), ("ole".to_owned(), "ae".to_owned(), "ss".to_owned(), "fin".to_owned()));
+        for c in ('\0'..=char::MAX).map(String::from) {
+            let folded = fold(&c);
+            assert_eq!(fold(&folded), folded, "{c:?}");
+        }
     }
 
     #[test]

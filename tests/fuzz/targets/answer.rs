@@ -107,6 +107,7 @@ fn batch(connection: &Connection) -> Vec<Outgoing> {
             fields: vec![("A".to_owned(), json!("x")), ("B.c".to_owned(), json!(1))],
             links: links.collect(),
             leaves: Vec::new(),
+            again: false,
         });
     }
     for name in objects.keys() {
@@ -117,6 +118,7 @@ fn batch(connection: &Connection) -> Vec<Outgoing> {
             fields: vec![("A".to_owned(), json!("x"))],
             links: Vec::new(),
             leaves: Vec::new(),
+            again: false,
         });
     }
     out
