@@ -11,7 +11,7 @@ pub(in crate::journal) async fn the_same_event_is_taken_once(journal: &dyn Journ
     assert_eq!(both[1], Accepted::Duplicate { seq: Some(seq) });
     assert_eq!(accept(journal, call("a", &["k"])).await?, Accepted::Duplicate { seq: Some(seq) });
     // The key counts within its source.
-    let elsewhere = Arrival { source: "retell".to_owned(), event_key: "a/hello".to_owned(), ..call("b", &[]) };
+    let elsewhere = Arrival { source: "other".to_owned(), event_key: "a/hello".to_owned(), ..call("b", &[]) };
     assert!(matches!(accept(journal, elsewhere).await?, Accepted::New { .. }));
     assert_eq!(journal.calls(CallFilter::default()).await?.len(), 2);
     Ok(())

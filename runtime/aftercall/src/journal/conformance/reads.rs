@@ -4,8 +4,8 @@ use super::support::*;
 use crate::journal::{Arrival, CallFilter, CallSeq, CallStatus, Error, Journal, Order, Then, WriteFilter, WriteState};
 
 async fn three_calls(journal: &dyn Journal) -> Case {
-    let retell = Arrival { source: "retell".to_owned(), ..arriving(call_saying("b1", &[], "a complaint: 100%"), 10) };
-    journal.accept(vec![call("a1", &[]), retell, arriving(call("a2", &[]), 20)]).await?;
+    let other = Arrival { source: "other".to_owned(), ..arriving(call_saying("b1", &[], "a complaint: 100%"), 10) };
+    journal.accept(vec![call("a1", &[]), other, arriving(call("a2", &[]), 20)]).await?;
     let claim = only(claims(journal, 0, 1).await?);
     planned_all(journal, &claim, 0, vec![write("contact", WriteState::Dead), write("note", WriteState::Skipped)]).await?;
     finish(journal, &claim, 5, CallStatus::Dead).await
@@ -20,7 +20,7 @@ pub(in crate::journal) async fn the_call_log_filters(journal: &dyn Journal) -> C
         (CallFilter { status: vec![CallStatus::Dead, CallStatus::Partial], ..all() }, vec!["a1"]),
         (CallFilter { status: vec![CallStatus::Waiting], ..all() }, vec!["a2", "b1"]),
         (CallFilter { pipeline: Some("front-desk".to_owned()), ..all() }, vec!["a1"]),
-        (CallFilter { source: Some("retell".to_owned()), ..all() }, vec!["b1"]),
+        (CallFilter { source: Some("other".to_owned()), ..all() }, vec!["b1"]),
         (CallFilter { since: Some(at(10)), ..all() }, vec!["a2", "b1"]),
         (CallFilter { since: Some(at(1)), until: Some(at(20)), ..all() }, vec!["b1"]),
         (CallFilter { text: Some("COMPLAINT".to_owned()), ..all() }, vec!["b1"]),

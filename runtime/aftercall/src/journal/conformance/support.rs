@@ -27,7 +27,7 @@ pub(in crate::journal) fn call(id: &str, keys: &[&str]) -> Arrival {
 pub(in crate::journal) fn call_saying(id: &str, keys: &[&str], words: &str) -> Arrival {
     let outcome = json!({"id": id, "summary": words});
     Arrival {
-        source: "vapi".to_owned(),
+        source: "phone".to_owned(),
         event_key: format!("{id}/{words}"),
         body: outcome.to_string().into_bytes(),
         received_at: at(0),
