@@ -182,21 +182,17 @@ fn a_person_must_look(desk: &Desk, deals: usize) {
     landed_once(desk, 7);
 }
 
-/// Story: the answer gets lost of a record that nobody can look for. It is not sent again on good luck: a person is asked, and all else lands.
-#[test]
-fn what_nobody_can_tell_waits_for_a_person() {
+/// The answer got lost of a record that nobody can look for, and it is there.
+fn with_a_deal_in_doubt() -> Desk {
     let desk = with_a_new_deal();
     desk.crm.fault(FaultSpec::next(FaultKind::CommitThenDrop, 1).on_path("composite"));
     desk.sync(&[stranger("c-1")]).exits(1);
     a_person_must_look(&desk, 3);
-    // Nor by the next run.
-    desk.sync(&[]).exits(1);
-    a_person_must_look(&desk, 3);
+    desk
 }
 
-/// Story: the same when the process dies before the answer.
-#[test]
-fn what_nobody_can_tell_after_a_kill_waits_for_a_person() {
+/// The process died before the answer, and it is not there. The next one runs.
+fn with_a_deal_in_doubt_after_a_kill() -> (Desk, crate::support::Running) {
     let desk = with_a_new_deal();
     desk.crm.fault(FaultSpec::next(FaultKind::Timeout, 1).on_path("composite"));
     let service = desk.serve();
@@ -206,16 +202,28 @@ fn what_nobody_can_tell_after_a_kill_waits_for_a_person() {
     let service = desk.serve();
     desk.settled(1);
     a_person_must_look(&desk, 2);
-    drop(service);
+    (desk, service)
+}
+
+/// Story: the answer gets lost of a record that nobody can look for. It is not sent again on good luck: a person is asked, and all else lands.
+#[test]
+fn what_nobody_can_tell_waits_for_a_person() {
+    let desk = with_a_deal_in_doubt();
+    // Nor by the next run.
+    desk.sync(&[]).exits(1);
+    a_person_must_look(&desk, 3);
+}
+
+/// Story: the same when the process dies before the answer.
+#[test]
+fn what_nobody_can_tell_after_a_kill_waits_for_a_person() {
+    drop(with_a_deal_in_doubt_after_a_kill());
 }
 
 /// Story: the person has looked, and it is there. It is taken for landed under the id that they give; one that is not there is not believed.
 #[test]
 fn what_a_person_has_found_has_landed() {
-    let desk = with_a_new_deal();
-    desk.crm.fault(FaultSpec::next(FaultKind::CommitThenDrop, 1).on_path("composite"));
-    desk.sync(&[stranger("c-1")]).exits(1);
-    a_person_must_look(&desk, 3);
+    let desk = with_a_deal_in_doubt();
     // Tried again without a look: nothing is sent, and it is said what to look for.
     let ran = desk.run(&["retry", "json:c-1"]).exits(1);
     assert!(ran.stderr.contains("look into crm") && ran.stderr.contains("--found deal=RECORD"), "{}", ran.stderr);
@@ -242,15 +250,7 @@ fn what_a_person_has_found_has_landed() {
 /// carries it out.
 #[test]
 fn what_a_person_has_not_found_goes_out_again() {
-    let desk = with_a_new_deal();
-    desk.crm.fault(FaultSpec::next(FaultKind::Timeout, 1).on_path("composite"));
-    let service = desk.serve();
-    service.take(&stranger("c-1"));
-    desk.asked("composite", 1);
-    service.kill();
-    let service = desk.serve();
-    desk.settled(1);
-    a_person_must_look(&desk, 2);
+    let (desk, service) = with_a_deal_in_doubt_after_a_kill();
     desk.run(&["retry", "json:c-1", "--absent", "deal"]).exits(0);
     assert_eq!((desk.status("json:c-1").as_str(), desk.crm_rows("Opportunity").len()), ("landed", 3));
     landed_once(&desk, 7);
