@@ -26,24 +26,6 @@ const REMEMBERED: usize = 64;
 /// Between two of the reads that must succeed one after the other.
 const NEXT_SUCCESS: Duration = Duration::from_secs(1);
 
-/// How a connection is, for display and for whoever waits.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Circuit {
-    /// Requests go out.
-    Closed,
-    /// The system is left alone.
-    Open {
-        /// `unreachable`, `timeout` or `transient`, or `auth_revoked` where a person must act.
-        because: ErrorClass,
-        /// What it met last, as a sentence.
-        message: String,
-        /// For how long already.
-        since: Duration,
-        /// When it is asked next.
-        next: Duration,
-    },
-}
-
 #[derive(Debug)]
 enum State {
     Closed { answers: VecDeque<(Instant, bool)> },
@@ -93,20 +75,6 @@ impl Breaker {
         match &*self.state() {
             State::Closed { .. } => Ok(()),
             State::Open { because, message, .. } => Err(Failure::away(*because, message.clone())),
-        }
-    }
-
-    /// How it is.
-    pub(super) fn circuit(&self) -> Circuit {
-        let now = Instant::now();
-        match &*self.state() {
-            State::Closed { .. } => Circuit::Closed,
-            State::Open { because, message, since, next, .. } => Circuit::Open {
-                because: *because,
-                message: message.clone(),
-                since: now - *since,
-                next: next.saturating_duration_since(now),
-            },
         }
     }
 

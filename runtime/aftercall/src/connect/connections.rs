@@ -2,7 +2,7 @@
 //!
 //! What a connection may do is in the types that it hands out: a [`Reader`] cannot write.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use aftercall_config::decl::ErrorClass;
 use aftercall_config::project::Connection;
+use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::auth::{Auth, TokenStore, World};
-use super::breaker::{Breaker, Circuit};
-use super::budget::Budget;
+use super::breaker::Breaker;
 use super::classify::Effect;
 use super::crowd::{Crowd, Door};
 use super::exchange::{Asking, exchange};
@@ -60,7 +60,6 @@ struct Parts {
     /// The newest of each connection, for display.
     newest: BTreeMap<String, Arc<Limiter>>,
     requests: BTreeMap<String, Arc<AtomicU64>>,
-    budgets: BTreeMap<String, Arc<Budget>>,
 }
 
 /// One account as one config means it.
@@ -68,7 +67,6 @@ pub(super) struct Account {
     pub(super) auth: Arc<Auth>,
     pub(super) limiter: Arc<Limiter>,
     pub(super) breaker: Arc<Breaker>,
-    pub(super) budget: Arc<Budget>,
     requests: Arc<AtomicU64>,
     /// The number of the last refresh whose failure counted.
     heard_of: AtomicU64,
@@ -125,10 +123,8 @@ impl Inner {
         let breaker = || Arc::new(Breaker::new(&id, &connection.breaker, self.circuits.clone()));
         let breaker = Arc::clone(parts.breakers.entry((id.clone(), hash.finish())).or_insert_with(breaker));
         parts.doors.insert(id.clone(), (Arc::clone(connection), Arc::clone(&breaker)));
-        let new = || Arc::new(Budget::new(connection.limits.retry_percent));
-        let budget = Arc::clone(parts.budgets.entry(id.clone()).or_insert_with(new));
         let requests = Arc::clone(parts.requests.entry(id).or_default());
-        Account { auth, limiter, breaker, budget, requests, heard_of: AtomicU64::new(0) }
+        Account { auth, limiter, breaker, requests, heard_of: AtomicU64::new(0) }
     }
 }
 
@@ -172,14 +168,14 @@ impl Connections {
         self.0.world.token_requests.load(Ordering::Relaxed)
     }
 
-    /// How each connection that was used is: whether its system is left alone.
-    pub fn circuits(&self) -> BTreeMap<String, Circuit> {
-        self.doors().into_iter().map(|(id, (_, breaker))| (id, breaker.circuit())).collect()
-    }
-
     /// Whether the system of this connection is left alone now.
     pub fn is_away(&self, connection: &Arc<Connection>) -> bool {
         self.0.account(connection).breaker.admit().is_err()
+    }
+
+    /// The connections whose systems are left alone now.
+    pub fn away(&self) -> BTreeSet<String> {
+        self.doors().into_iter().filter(|(_, (_, breaker))| breaker.admit().is_err()).map(|(id, _)| id).collect()
     }
 
     /// How many waiting calls a second go on when the system is back, where somebody says so.
@@ -194,11 +190,10 @@ impl Connections {
 
     /// Asks the systems that are left alone, and due to be asked, whether they are back. Gives when the next one is due.
     pub async fn probe_due(&self) -> Option<Instant> {
-        for (connection, breaker) in self.doors().into_values() {
-            if breaker.next_probe().is_some_and(|at| at <= Instant::now()) {
-                breaker.probed(&self.probe(&connection).await);
-            }
-        }
+        let now = Instant::now();
+        let due = self.doors().into_values().filter(|(_, breaker)| breaker.next_probe().is_some_and(|at| at <= now));
+        // At once: one that does not answer holds up no other.
+        join_all(due.map(async |(connection, breaker)| breaker.probed(&self.probe(&connection).await))).await;
         self.doors().into_values().filter_map(|(_, breaker)| breaker.next_probe()).min()
     }
 

@@ -115,7 +115,7 @@ async fn send(
     let connection = asking.connection;
     let mut prepared = prepare(connection, base_url, rendered)?;
     pass.stamp(&mut prepared.headers);
-    account.budget.spend(asking.again)?;
+    account.limiter.may_repeat(asking.again)?;
     let latest = asking.deadline.and_then(|deadline| deadline.checked_sub(prepared.timeout));
     let patience = Instant::now() + MAX_WAIT;
     let turn = account.limiter.turn(asking.bucket, latest.map_or(patience, |latest| latest.min(patience))).await?;

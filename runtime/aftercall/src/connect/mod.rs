@@ -1,6 +1,6 @@
 //! The only room that speaks to a system: one mechanism per file, and no system's name in any of them.
 //!
-//! `http` moves bytes; `auth` and `secret` let in; `limit` keeps the pace, `budget` the share of repetitions, and `breaker` leaves a system alone that is away; `request` renders what a manifest declares;
+//! `http` moves bytes; `auth` and `secret` let in; `limit` keeps the pace and the share of repetitions, and `breaker` leaves a system alone that is away; `request` renders what a manifest declares;
 //! `exchange` does one request and `classify` says what its refusal means. On top stand the two that others hold: a
 //! [`Reader`], which cannot write, and a [`Writer`], which only `work` takes, with a committed intent.
 //!
@@ -9,7 +9,6 @@
 mod auth;
 mod booking;
 mod breaker;
-mod budget;
 mod classify;
 mod connections;
 mod crowd;
@@ -34,7 +33,6 @@ mod tests;
 
 pub use auth::{MemoryTokens, StoredToken, TokenError, TokenStore};
 pub use booking::Check;
-pub use breaker::Circuit;
 pub use connections::Connections;
 pub use crowd::{Crowd, Member};
 pub use failure::{Details, Failure};

@@ -11,7 +11,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::worker::Worker;
-use crate::connect::Circuit;
 use crate::journal;
 
 /// Between two portions of what waited.
@@ -29,11 +28,33 @@ impl Worker {
 
     /// Asks systems that are away whether they are back, and wakes what waited for them, until told to stop.
     pub(super) async fn keep_gates(&self, stop: &CancellationToken) {
+        // Side by side: who is slow to answer holds up neither what waits for another nor the end.
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = self.ask_who_is_away() => {}
+            () = self.wake_who_waits() => {}
+        }
+    }
+
+    async fn ask_who_is_away(&self) {
+        let mut changed = self.connections.circuits_changed();
+        loop {
+            changed.mark_unchanged();
+            let due = self.connections.probe_due().await;
+            tokio::select! {
+                biased;
+                _seen = changed.changed() => {}
+                () = until(due) => {}
+            }
+        }
+    }
+
+    async fn wake_who_waits(&self) {
         let mut changed = self.connections.circuits_changed();
         let mut portions: BTreeMap<String, usize> = BTreeMap::new();
         loop {
             changed.mark_unchanged();
-            let due = self.connections.probe_due().await;
             let more = match self.wake_portion(&mut portions).await {
                 Ok(more) => more.then(|| Instant::now() + PORTION),
                 Err(error) => {
@@ -44,19 +65,11 @@ impl Worker {
             if self.draining.swap(more.is_some(), Ordering::AcqRel) && more.is_none() {
                 self.finished.notify_one();
             }
-            let next = due.into_iter().chain(more).min();
-            let rest = async {
-                match next {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 biased;
-                () = stop.cancelled() => break,
-                seen = changed.changed() => if seen.is_err() { break },
+                _seen = changed.changed() => {}
                 () = self.parked.notified() => {}
-                () = rest => {}
+                () = until(more) => {}
             }
         }
     }
@@ -64,11 +77,11 @@ impl Worker {
     /// Wakes the next portion of each connection that is there. Gives whether anything is left for one that is.
     async fn wake_portion(&self, portions: &mut BTreeMap<String, usize>) -> Result<bool, journal::Error> {
         let parked = self.journal.parked().await?;
-        let circuits = self.connections.circuits();
+        let away = self.connections.away();
         portions.retain(|connection, _| parked.contains_key(connection));
         let mut more = false;
         for (connection, waiting) in parked {
-            if matches!(circuits.get(&connection), Some(Circuit::Open { .. })) {
+            if away.contains(&connection) {
                 portions.remove(&connection);
                 continue;
             }
@@ -80,5 +93,13 @@ impl Worker {
             more |= u64::try_from(woken).unwrap_or(u64::MAX) < waiting;
         }
         Ok(more)
+    }
+}
+
+/// Sleeps until then; for ever without a time.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }

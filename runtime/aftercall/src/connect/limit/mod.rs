@@ -3,6 +3,7 @@
 //! Everybody who waits stands in one line, first come, first served. Not for waits of minutes: who would stand too long
 //! is told at once how long it takes, and comes back. Durable waiting belongs to `work`.
 
+mod budget;
 mod window;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use tokio::sync::{Mutex as Line, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::failure::Failure;
+use budget::Budget;
 use window::Window;
 
 /// Requests at once where the manifest does not say.
@@ -136,6 +138,7 @@ pub(super) struct Limiter {
     buckets: BTreeMap<String, Queue>,
     told: Mutex<Told>,
     waiting: AtomicUsize,
+    budget: Budget,
 }
 
 /// The right to have one request under way.
@@ -159,8 +162,15 @@ impl Limiter {
             buckets: decl.bucket.iter().map(|(name, rates)| (name.clone(), Queue::new(rates))).collect(),
             told: Mutex::new(Told::default()),
             waiting: AtomicUsize::new(0),
+            budget: Budget::new(decl.retry_percent),
             decl: decl.clone(),
         }
+    }
+
+    /// A request is about to stand in line. Errors: it is a repetition, and there were too many: nothing was sent, and one may be sent after
+    /// the time given.
+    pub(super) fn may_repeat(&self, again: bool) -> Result<(), Failure> {
+        self.budget.spend(again)
     }
 
     /// Waits for a turn, at most until `until`.

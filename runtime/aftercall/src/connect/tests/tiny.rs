@@ -247,7 +247,7 @@ pub(super) fn let_in(base_url: &str, auth: &str, credentials: &[&str]) -> Arc<Co
 /// A system without a network.
 pub(super) const NOWHERE: &str = "http://127.0.0.1:9";
 
-const MANIFEST: &str = r#"
+pub(super) const MANIFEST: &str = r#"
 system = "tiny"
 title = "Tiny"
 timeout_s = 1

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aftercall_config::decl::ErrorClass;
 use tokio::time::Instant;
 
-use super::failure::Failure;
+use crate::connect::failure::Failure;
 
 /// Repetitions for a hundred requests, where the manifest does not say.
 const PERCENT: u32 = 20;
