@@ -272,17 +272,20 @@ pub(super) fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -
     let mut waits_for: Vec<String> = open.iter().chain(&unknown).filter(is_away).map(|w| w.connection.clone()).collect();
     waits_for.sort();
     waits_for.dedup();
-    // The caller's own record is undecided: the next call of this caller could make a second one.
-    let blocks_lane = !planted(Plant::ParkedCallFreesTheCaller)
-        && contact.is_some_and(|id| {
-            standing
-                .get(id)
-                .is_some_and(|p| matches!(p.state, WriteState::Planned | WriteState::Intent | WriteState::Waiting | WriteState::Unknown))
-        });
+    // The caller's own record is undecided: the next call of this caller could make a second one. One that waits for another record, or for
+    // its system, is undecided as long as the call goes on; a call that has ended for it must not hold up the caller for ever.
+    let goes_on_by_itself = next_at.is_some() || !waits_for.is_empty();
+    let undecided = |state| match state {
+        WriteState::Planned | WriteState::Intent | WriteState::Waiting | WriteState::Unknown => true,
+        WriteState::Blocked => goes_on_by_itself,
+        _ => false,
+    };
+    let blocks_lane =
+        !planted(Plant::ParkedCallFreesTheCaller) && contact.and_then(|id| standing.get(id)).is_some_and(|p| undecided(p.state));
     let names = |list: &[&Write]| list.iter().map(|w| w.id.as_str()).collect::<Vec<_>>().join(", ");
     let trouble: Vec<&Write> = plan.writes.iter().filter(|w| matches!(state(w), WriteState::Dead | WriteState::Rejected)).collect();
     let held: Vec<&Write> = plan.writes.iter().filter(|w| state(w) == WriteState::Held).collect();
-    if next_at.is_some() || !waits_for.is_empty() {
+    if goes_on_by_itself {
         let waiting: Vec<&Write> = open.iter().chain(&unknown).copied().collect();
         let when = if waits_for.is_empty() { String::new() } else { format!(" when {} is back", waits_for.join(" and ")) };
         let reason = Some(format!("{} to be tried again{when}", names(&waiting)));
@@ -318,4 +321,60 @@ pub(super) fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -
         (CallStatus::Skipped, Some("no write applies to this call".to_owned()))
     };
     Verdict { status, reason, next_at: None, waits_for: Vec::new(), blocks_lane }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A contact that is made, and a task that refers to it.
+    fn plan() -> Plan {
+        let write = |id: &str, links: Value| {
+            json!({
+                "id": id, "connection": "crm", "object": id, "op": {"op": "create", "marker": id}, "fields": [], "links": links,
+                "guarantee": "reconciled", "booking": null, "origin": {"file": "pipelines/p.toml", "line": 1},
+            })
+        };
+        let link = json!([{"link": "contact", "to": {"write": "contact"}, "origin": {"file": "pipelines/p.toml", "line": 1}}]);
+        let decision = json!({
+            "verdict": "new", "because": "nobody has the number", "contact": null, "candidates": [], "accept": 4.0, "margin": 4.0, "review": null,
+        });
+        serde_json::from_value(json!({
+            "call": "phone:1", "config": "v", "pipeline": "p", "at": "2026-11-24T12:00:00Z", "decision": decision,
+            "writes": [write("contact", json!([])), write("task", link)], "notes": [],
+        }))
+        .expect("a plan")
+    }
+
+    fn stands(contact: Progress, task: WriteState) -> Verdict {
+        let standing: Standing = [("contact".to_owned(), contact), ("task".to_owned(), Progress::fresh(task))].into();
+        verdict(&plan(), &standing, Some("contact"))
+    }
+
+    /// Whatever the reason why the caller's record is not there yet: the caller's next call stands behind it.
+    #[test]
+    fn an_undecided_contact_keeps_its_caller() {
+        let at = Some(Timestamp::UNIX_EPOCH);
+        let away = |state| Progress { away: true, ..Progress::fresh(state) };
+        for (contact, waits_for) in [
+            (Progress { next_at: at, ..Progress::fresh(WriteState::Waiting) }, vec![]),
+            (Progress { next_at: at, ..Progress::fresh(WriteState::Unknown) }, vec![]),
+            (Progress { next_at: at, ..away(WriteState::Waiting) }, vec!["crm".to_owned()]),
+            // Its system was found away between the plan and the sending.
+            (away(WriteState::Blocked), vec!["crm".to_owned()]),
+            (away(WriteState::Planned), vec!["crm".to_owned()]),
+        ] {
+            let stands = stands(contact.clone(), WriteState::Blocked);
+            assert_eq!((stands.status, stands.waits_for, stands.blocks_lane), (CallStatus::Waiting, waits_for, true), "{contact:?}");
+        }
+    }
+
+    /// What has ended holds up nobody: neither a contact that is there nor one that never will be.
+    #[test]
+    fn a_decided_one_does_not() {
+        let there = Progress { record_id: Some("7".to_owned()), ..Progress::fresh(WriteState::Applied) };
+        assert!(!stands(there, WriteState::Applied).blocks_lane);
+        let dead = stands(Progress::fresh(WriteState::Dead), WriteState::Blocked);
+        assert_eq!((dead.status, dead.blocks_lane), (CallStatus::Dead, false));
+    }
 }
