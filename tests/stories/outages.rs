@@ -39,6 +39,20 @@ fn too_many_requests_then_fine() {
     assert!(shown.contains("attempt_failed") && shown.contains("rate_limited"), "the story tells of it:\n{shown}");
 }
 
+/// Story: the CRM is too busy four times, and then it fails once. Two attempts are allowed, and only the failure was one.
+#[test]
+fn a_pace_uses_up_no_attempts() {
+    let desk = Desk::salesforce().impatient();
+    desk.edit("pipelines/front-desk.toml", "[retry.default]\n", "[retry.default]\nmax_attempts = 2\n");
+    desk.crm.fault(FaultSpec::next(FaultKind::RateLimited, 4).on_path("composite"));
+    desk.crm.fault(FaultSpec::next(FaultKind::ServerError, 1).on_path("composite"));
+    desk.sync(&[stranger("c-1")]).exits(0);
+    landed_once(&desk, 7);
+    let attempts: Vec<i64> =
+        desk.story("json:c-1")["writes"].as_array().into_iter().flatten().filter_map(|w| w["attempt"].as_i64()).collect();
+    assert_eq!(attempts.iter().max(), Some(&2), "{attempts:?}");
+}
+
 /// Story: without time to wait, the batch ends, says that something waits, and the next run goes on with it.
 #[test]
 fn what_waits_is_kept_for_the_next_run() {

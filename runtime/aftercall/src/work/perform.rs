@@ -573,7 +573,11 @@ impl Hand<'_> {
             spread: spread(&self.claim.call.id, progress.attempt),
         };
         let (state, next_at) = match step(&attempt, failure) {
-            Step::Wait { at } => (WriteState::Waiting, Some(at)),
+            Step::Wait { at } => {
+                // What is not the write's fault uses up no attempt, nor does it make the next wait longer.
+                progress.attempt -= i64::from(!policy.counts);
+                (WriteState::Waiting, Some(at))
+            }
             Step::Repeat { at } => (WriteState::Unknown, Some(at)),
             Step::Look { at } => {
                 // The wait begins with this attempt, whatever was known of the one before.
@@ -604,6 +608,7 @@ impl Hand<'_> {
         progress.next_at = next_at;
         let mut change = WriteChange { trouble: Some(trouble), since: Some(since), next_at, ..WriteChange::to(write.id.clone(), state) };
         change.receipt = Some(Json::from(receipt(write, progress)));
+        change.attempt = Some(progress.attempt);
         records.push(Record::Write(change));
         if matches!(state, WriteState::Dead | WriteState::Skipped) {
             records.push(event("gave_up", Some(&write.id), &json!({"class": failure.class})));

@@ -93,7 +93,7 @@ pub(super) fn outgoing(write: &Write, standing: &Standing, ready: &[String]) -> 
             .filter(|_| !planted(Plant::LinksAreForgotten))
             .filter_map(|link| Some((link.link.clone(), target(link)?)))
             .collect(),
-        again: standing.get(&write.id).is_some_and(|p| p.attempt > 1),
+        again: standing.get(&write.id).is_some_and(|p| p.since.is_some()),
         leaves: write.links.iter().filter_map(|link| Some((link.link.clone(), link.from.clone()?))).collect(),
     }
 }
