@@ -81,6 +81,12 @@ impl Failure {
         Self::unsent(class, message).with(|f| f.away = true)
     }
 
+    /// Whether it is about the system or our way in, and not about what was asked.
+    pub fn of_the_system(&self) -> bool {
+        use ErrorClass as E;
+        matches!(self.class, E::Unreachable | E::Timeout | E::Transient | E::AuthRevoked | E::AuthExpired)
+    }
+
     /// It did not happen because another write of the batch failed.
     pub fn innocent(message: impl Into<String>) -> Self {
         Self::unsent(ErrorClass::Busy, message).with(|f| f.innocent = true)

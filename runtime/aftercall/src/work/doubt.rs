@@ -89,6 +89,7 @@ impl Hand<'_> {
                     self.absent(write, progress, settle, now, records);
                 }
                 Err(failure) => {
+                    let failure = self.or_away(&write.connection, failure);
                     // It cannot be looked for now, so it is not sent now either.
                     let policy = self.policy(write, failure.class);
                     let attempt = u32::try_from(progress.attempt).unwrap_or(1);

@@ -457,7 +457,8 @@ impl Hand<'_> {
                 None
             }
             // A system that calls a write innocent although all that it needs is there has refused it like any other.
-            Err(mut failure) => {
+            Err(failure) => {
+                let mut failure = self.or_away(&write.connection, failure);
                 failure.innocent &= held_up;
                 self.failed(write, progress, &failure, now, records)
             }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use aftercall_config::project::Pipeline;
 use aftercall_plan::context::Context;
 use aftercall_plan::model::Plan;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{RoundMode, SignedDuration, Timestamp, TimestampRound, Unit};
 use serde_json::json;
 
 use super::gather::{Before, Trouble as ReadTrouble, plan_call};
@@ -16,6 +16,9 @@ use super::progress::{Verdict, missing};
 use super::retry::{next_attempt, policy};
 use crate::connect::Failure;
 use crate::journal::{self, CallChange, CallStatus, Record, Then};
+
+/// The ticks at which reading is tried again, in milliseconds.
+const TICK_MS: i64 = 200;
 
 impl Hand<'_> {
     /// Reads and plans. What belongs into a system that cannot be read waits for it, and holds up nothing in the others; without the
@@ -28,6 +31,7 @@ impl Hand<'_> {
             let memory = self.worker.memory.as_ref();
             match plan_call(&reader, memory, &self.project, &pipeline, &self.call, before.clone(), now).await {
                 Err(ReadTrouble::System { connection, failure }) if pipeline.writes.iter().any(|w| w.connection.id == connection) => {
+                    let failure = self.or_away(&connection, failure);
                     if connection == pipeline.connection.id {
                         return Err(ReadTrouble::System { connection, failure });
                     }
@@ -50,7 +54,7 @@ impl Hand<'_> {
             CallChange { waits_for: vec![connection.to_owned()], ..waiting }
         } else {
             tracing::warn!(call = %self.claim.call.id, connection, %failure, "cannot read");
-            match self.next_read(failure, now) {
+            match self.next_read(connection, failure, now) {
                 Some(at) => CallChange { next_at: Some(at), ..waiting },
                 None => CallChange { status: CallStatus::Dead, blocks_lane: false, ..waiting },
             }
@@ -66,14 +70,25 @@ impl Hand<'_> {
         Ok(recorded.status)
     }
 
-    /// When to read again.
-    fn next_read(&self, failure: &Failure, now: Timestamp) -> Option<Timestamp> {
+    /// The failure as it is now: where its system is left alone by now, there is no sense in a time of its own. What may have been written
+    /// stays what it is.
+    pub(super) fn or_away(&self, connection: &str, failure: Failure) -> Failure {
+        if !failure.certain || !failure.of_the_system() || !self.worker.connections.away().contains(connection) {
+            return failure;
+        }
+        let message = format!("{connection} does not answer; it goes on by itself when it is back ({failure})");
+        Failure::away(failure.class, message)
+    }
+
+    /// When to read again. Calls that failed together go on together, so that they can share requests again: the wait is spread by system and
+    /// not by call, and ends with one of five ticks a second.
+    fn next_read(&self, connection: &str, failure: &Failure, now: Timestamp) -> Option<Timestamp> {
         let (count, first) =
             self.worker.read_failed(self.claim.call.seq, self.claim.call.received_at.max(now - SignedDuration::from_hours(1)), now);
         let policy = policy(&[&self.pipeline.retry], failure.class);
         let failed = if policy.counts { count } else { count.min(6) };
-        let spread = spread(&self.claim.call.id, i64::from(count));
-        next_attempt(&policy, failed, first, now, failure.retry_after, spread)
+        let at = next_attempt(&policy, failed, first, now, failure.retry_after, spread(connection, i64::from(count)))?;
+        at.round(TimestampRound::new().smallest(Unit::Millisecond).increment(TICK_MS).mode(RoundMode::Ceil)).ok()
     }
 
     /// The system named a record as the one that is there already: it is read, and compared like any other.
@@ -102,7 +117,7 @@ impl Hand<'_> {
             return Verdict { status: CallStatus::Waiting, reason, waits_for, ..verdict };
         }
         let next_at = match &self.away {
-            Some((_, failure)) => self.next_read(failure, now),
+            Some((connection, failure)) => self.next_read(connection, failure, now),
             // What was under way has come to its end.
             None => verdict.next_at.or(Some(now)),
         };
