@@ -173,6 +173,11 @@ impl Connections {
         self.0.account(connection).breaker.admit().is_err()
     }
 
+    /// Why the system of this connection is left alone now, if it is.
+    pub fn left_alone(&self, connection: &str) -> Option<Failure> {
+        self.doors().get(connection).and_then(|(_, breaker)| breaker.admit().err())
+    }
+
     /// The connections whose systems are left alone now.
     pub fn away(&self) -> BTreeSet<String> {
         self.doors().into_iter().filter(|(_, (_, breaker))| breaker.admit().is_err()).map(|(id, _)| id).collect()

@@ -73,11 +73,10 @@ impl Hand<'_> {
     /// The failure as it is now: where its system is left alone by now, there is no sense in a time of its own. What may have been written
     /// stays what it is.
     pub(super) fn or_away(&self, connection: &str, failure: Failure) -> Failure {
-        if !failure.certain || !failure.of_the_system() || !self.worker.connections.away().contains(connection) {
+        if !failure.certain || !failure.of_the_system() {
             return failure;
         }
-        let message = format!("{connection} does not answer; it goes on by itself when it is back ({failure})");
-        Failure::away(failure.class, message)
+        self.worker.connections.left_alone(connection).unwrap_or(failure)
     }
 
     /// When to read again. Calls that failed together go on together, so that they can share requests again: the wait is spread by system and
