@@ -12,7 +12,7 @@ use super::differences::Differences;
 use super::intervene::{Word, again, intervene};
 use super::talk::{self, data, talk as say};
 use super::{Format, ProjectDir};
-use crate::journal::{CallChange, CallFilter, CallStatus, Journal, NewEvent, Record, Story, WriteChange, WriteState};
+use crate::journal::{CallChange, CallFilter, CallStatus, Journal, NewEvent, Record, Seen, Story, WriteChange, WriteRow, WriteState};
 use crate::view;
 use crate::work::{said_to_be_absent, said_to_be_there};
 
@@ -75,6 +75,8 @@ pub(crate) struct RetryArgs {
 
 /// The most calls of one command.
 const MOST: usize = 10_000;
+/// Where a call stands that is for a person.
+const OPEN: [CallStatus; 3] = [CallStatus::Dead, CallStatus::Partial, CallStatus::Held];
 
 /// `retry`. 0: all landed; 1: some did not, or not yet; 2: used wrongly.
 pub(crate) fn retry(args: &RetryArgs) -> anyhow::Result<u8> {
@@ -89,16 +91,34 @@ pub(crate) fn retry(args: &RetryArgs) -> anyhow::Result<u8> {
         say("say which write and which record: --found WRITE=RECORD\n");
         return Ok(2);
     };
+    let mut names: Vec<&str> = said.iter().map(|(write, _)| *write).collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        say(&format!("of `{}` two things are said; it is there, or it is not\n", twice[0]));
+        return Ok(2);
+    }
     if !said.is_empty() && which.calls.is_empty() || !found.is_empty() && which.calls.len() != 1 {
         say("what is there and what is not is said of calls by their ids, and a record belongs to one call\n");
         return Ok(2);
     }
-    run(which, "retry", current.then_some(*yes), |story| again_with(story, &said))
+    run(which, "retry", current.then_some(*yes), &|story| did_not_land(story) || story.call.status == CallStatus::Resolved, |story| {
+        again_with(story, &said)
+    })
+}
+
+/// Whether something of it is for a person. What a policy left out is not, but can be asked for.
+fn did_not_land(story: &Story) -> bool {
+    OPEN.contains(&story.call.status) || story.writes.iter().any(was_left_out)
+}
+
+/// Given up, and left out as the policy says.
+fn was_left_out(write: &WriteRow) -> bool {
+    write.state == WriteState::Skipped && write.trouble.is_some()
 }
 
 /// What a retry changes. `Err`: why what was said does not fit.
 fn again_with(story: &Story, said: &[(&str, Option<&str>)]) -> Result<Vec<Record>, String> {
-    let failed = story.writes.iter().filter(|write| matches!(write.state, WriteState::Dead | WriteState::Rejected));
+    let failed = story.writes.iter().filter(|write| matches!(write.state, WriteState::Dead | WriteState::Rejected) || was_left_out(write));
     let mut records: Vec<Record> = failed.map(|write| Record::Write(WriteChange::to(write.write.clone(), WriteState::Planned))).collect();
     for (name, record) in said {
         let write = story.writes.iter().find(|write| write.write == *name && write.state == WriteState::Unknown).ok_or_else(|| {
@@ -125,7 +145,7 @@ pub(crate) fn resolve(args: &Args) -> anyhow::Result<u8> {
         say("say why it needs no more work: --reason TEXT\n");
         return Ok(2);
     }
-    run(args, "resolve", None, |_| {
+    run(args, "resolve", None, &|story| OPEN.contains(&story.call.status) || story.call.status == CallStatus::Waiting, |_| {
         let reason = Some(format!("resolved: {}", args.reason.trim()));
         Ok(vec![Record::Call(CallChange {
             status: CallStatus::Resolved,
@@ -138,7 +158,13 @@ pub(crate) fn resolve(args: &Args) -> anyhow::Result<u8> {
 }
 
 /// `current` is there where the config as it is now is meant, and says whether nobody need be asked.
-fn run(args: &Args, what: &str, current: Option<bool>, records: impl Fn(&Story) -> Result<Vec<Record>, String>) -> anyhow::Result<u8> {
+fn run(
+    args: &Args,
+    what: &str,
+    current: Option<bool>,
+    is_meant: &dyn Fn(&Story) -> bool,
+    records: impl Fn(&Story) -> Result<Vec<Record>, String>,
+) -> anyhow::Result<u8> {
     let Some(patience) = duration(&args.wait).and_then(|wait| Duration::try_from(wait).ok()) else {
         say(&format!("`{}` is no duration; write `30s` or `5m`\n", args.wait));
         return Ok(2);
@@ -157,7 +183,7 @@ fn run(args: &Args, what: &str, current: Option<bool>, records: impl Fn(&Story) 
         return Ok(2);
     }
     talk::runtime()?.block_on(async {
-        let stories = match chosen(args, class).await? {
+        let stories = match chosen(args, class, is_meant).await? {
             Ok(stories) => stories,
             Err(code) => return Ok(code),
         };
@@ -193,7 +219,7 @@ fn run(args: &Args, what: &str, current: Option<bool>, records: impl Fn(&Story) 
                 records.insert(0, Record::Version { config_version: found.version.clone() });
             }
             records.push(Record::Event(NewEvent { kind: what.to_owned(), write: None, data: json!({"reason": args.reason}).into() }));
-            Ok(Word { call: story.call.seq, id: story.call.id.clone(), records })
+            Ok(Word { call: story.call.seq, id: story.call.id.clone(), seen: Some(Seen::of(story)), records })
         });
         let words = match words.collect::<Result<Vec<Word>, String>>() {
             Ok(words) => words,
@@ -208,9 +234,8 @@ fn run(args: &Args, what: &str, current: Option<bool>, records: impl Fn(&Story) 
 }
 
 /// The calls that are meant. `Err` is the exit code of what was said.
-async fn chosen(args: &Args, class: Option<ErrorClass>) -> anyhow::Result<Result<Vec<Story>, u8>> {
+async fn chosen(args: &Args, class: Option<ErrorClass>, is_meant: &dyn Fn(&Story) -> bool) -> anyhow::Result<Result<Vec<Story>, u8>> {
     let journal = super::calls::open(&args.project)?;
-    let open = [CallStatus::Dead, CallStatus::Partial, CallStatus::Held];
     let mut ids = args.calls.clone();
     if ids.is_empty() {
         let since = match super::calls::since(args.last.as_deref())? {
@@ -218,7 +243,7 @@ async fn chosen(args: &Args, class: Option<ErrorClass>) -> anyhow::Result<Result
             Err(code) => return Ok(Err(code)),
         };
         let (pipeline, source) = (args.pipeline.clone(), args.source.clone());
-        let filter = CallFilter { status: open.to_vec(), pipeline, source, since, limit: MOST, ..CallFilter::default() };
+        let filter = CallFilter { status: OPEN.to_vec(), pipeline, source, since, limit: MOST, ..CallFilter::default() };
         ids = journal.calls(filter).await?.into_iter().map(|call| call.id).collect();
     }
     let mut stories = Vec::new();
@@ -227,16 +252,28 @@ async fn chosen(args: &Args, class: Option<ErrorClass>) -> anyhow::Result<Result
             say(&format!("the journal has no call that begins with `{id}`; `aftercall calls` lists them\n"));
             return Ok(Err(2));
         };
-        if !open.contains(&story.call.status) {
+        if !is_meant(&story) {
             say(&format!("{} is {}; there is nothing that did not land\n", story.call.id, story.call.status));
             return Ok(Err(2));
         }
-        let fits = |class: ErrorClass| story.writes.iter().any(|w| w.trouble.as_ref().is_some_and(|t| t.class == class.as_str()));
-        if class.is_none_or(fits) {
+        if class.is_none_or(|class| failed_so(&story, class)) {
             stories.push(story);
         }
     }
     Ok(Ok(stories))
+}
+
+/// Whether a write of it failed so, or, where nothing could be planned, the last reading.
+fn failed_so(story: &Story, class: ErrorClass) -> bool {
+    let read = || {
+        story
+            .events
+            .iter()
+            .rev()
+            .find(|event| event.kind == "read_failed")
+            .is_some_and(|event| event.data.text().contains(&format!("\"class\":\"{}\"", class.as_str())))
+    };
+    story.writes.iter().any(|w| w.trouble.as_ref().is_some_and(|t| t.class == class.as_str())) || story.writes.is_empty() && read()
 }
 
 /// Whether whoever sits there wants it. Nobody there: no.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::talk::{self, talk as say};
 use crate::journal::{
-    self, CallChange, CallSeq, CallStatus, Intervention, Journal, Record, SqliteJournal, Story, config_beside, intervene_beside,
+    self, CallChange, CallSeq, CallStatus, Intervention, Journal, Record, Seen, SqliteJournal, Story, config_beside, intervene_beside,
 };
 use crate::service::Service;
 use crate::work::text_of;
@@ -24,6 +24,8 @@ pub(super) struct Word {
     pub(super) call: CallSeq,
     /// Its id.
     pub(super) id: String,
+    /// How it stood when it was decided, where that matters.
+    pub(super) seen: Option<Seen>,
     /// What changes.
     pub(super) records: Vec<Record>,
 }
@@ -56,6 +58,7 @@ pub(super) async fn intervene(
         actor: actor.clone(),
         reason: reason.to_owned(),
         now: Timestamp::now(),
+        seen: word.seen.clone(),
         records: word.records.clone(),
     };
     let (project, files) = talk::project(folder)?;
@@ -64,7 +67,7 @@ pub(super) async fn intervene(
     match Service::open(folder, project, &files).await {
         Ok(service) => {
             for word in &words {
-                service.journal.intervene(said(word)).await?;
+                told_or_changed(service.journal.intervene(said(word)).await.map(drop))?;
             }
             let over = CancellationToken::new();
             let working = tokio::spawn({
@@ -84,7 +87,7 @@ pub(super) async fn intervene(
                 tokio::task::spawn_blocking(move || config_beside(&path, &version, &text, Timestamp::now())).await??;
             }
             for word in &words {
-                beside(&path, || said(word)).await?;
+                told_or_changed(beside(&path, || said(word)).await)?;
             }
             settled(&SqliteJournal::open_read_only(&path)?, &words, patience).await
         }
@@ -93,14 +96,29 @@ pub(super) async fn intervene(
 }
 
 /// Tells a running service, as soon as it has no hand on the call.
-async fn beside(path: &Path, word: impl Fn() -> Intervention) -> anyhow::Result<()> {
+async fn beside(path: &Path, word: impl Fn() -> Intervention) -> Result<(), journal::Error> {
     let end = tokio::time::Instant::now() + IN_HAND;
     loop {
         let (path, word) = (path.to_owned(), word());
-        match tokio::task::spawn_blocking(move || intervene_beside(&path, word)).await? {
+        // A panic in there is ours, and goes on here.
+        match tokio::task::spawn_blocking(move || intervene_beside(&path, word))
+            .await
+            .unwrap_or_else(|gone| std::panic::resume_unwind(gone.into_panic()))
+        {
             Err(journal::Error::Leased { .. }) if tokio::time::Instant::now() < end => tokio::time::sleep(LOOK).await,
-            other => return Ok(other.map(drop)?),
+            other => return other.map(drop),
         }
+    }
+}
+
+/// Somebody else, or the service, was quicker: it is said, and the other calls go on.
+fn told_or_changed(told: Result<(), journal::Error>) -> Result<(), journal::Error> {
+    match told {
+        Err(error @ journal::Error::Changed { .. }) => {
+            say(&format!("{error}; nothing was done about it\n"));
+            Ok(())
+        }
+        told => told,
     }
 }
 

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::model::LaneId;
+use super::model::{CallStatus, LaneId};
 
 /// A transaction that did not happen, or a journal that cannot be opened.
 ///
@@ -30,6 +30,14 @@ pub enum Error {
         call: String,
         /// When the lease ends unless it is renewed.
         until: Timestamp,
+    },
+    /// It is not as it was when somebody decided about it.
+    #[error("call `{call}` has changed since it was looked at: it is {status} now")]
+    Changed {
+        /// Id of the call.
+        call: String,
+        /// Where it stands.
+        status: CallStatus,
     },
     /// It is not in the journal.
     #[error("the journal has no {what}")]
@@ -59,6 +67,15 @@ pub enum Error {
         .path.display()
     )]
     Superseded {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// The file was removed or replaced while it was open: what is committed now nobody would find again.
+    #[error(
+        "{} is gone, or another file stands in its place; nothing is taken in until the one that was there is put back or aftercall is started again",
+        .path.display()
+    )]
+    Gone {
         /// The journal.
         path: PathBuf,
     },
@@ -186,7 +203,10 @@ pub enum Error {
 impl Error {
     /// Whether the same transaction can succeed later without anyone's change to the config or the program.
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::Leased { .. } | Self::DiskFull { .. } | Self::Locked { .. } | Self::Disk { .. })
+        matches!(
+            self,
+            Self::Busy { .. } | Self::Leased { .. } | Self::DiskFull { .. } | Self::Locked { .. } | Self::Disk { .. } | Self::Gone { .. }
+        )
     }
 
     /// Whether it is certain that nothing was written.

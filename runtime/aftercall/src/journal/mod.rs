@@ -19,6 +19,6 @@ pub use model::{
     Accepted, AnswerKind, AnswerRow, Arrival, ArrivalKind, Booking, CallChange, CallFilter, CallSeq, CallStatus, CallSummary, Claim,
     ClaimedCall, Claiming, Counts, Created, EventRow, Fence, FieldWritten, Guard, Intervention, Json, LaneId, LaneLink, Lookup, NewAnswer,
     NewCall, NewEvent, NewPlan, NewWrite, Order, PayloadRow, PlanOutcome, PlanRow, Record, Recorded, Recording, RevisionRow, SealedToken,
-    SlotAsk, Story, Then, Trouble, Unrecognised, WriteChange, WriteFilter, WriteOutcome, WriteRow, WriteState, Written,
+    Seen, SlotAsk, Story, Then, Trouble, Unrecognised, WriteChange, WriteFilter, WriteOutcome, WriteRow, WriteState, Written,
 };
 pub use sqlite::{SqliteJournal, SqliteOptions, accept_beside, config_beside, intervene_beside, token_beside};

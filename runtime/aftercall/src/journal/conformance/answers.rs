@@ -13,7 +13,7 @@ fn contact(id: &str) -> NewAnswer {
 async fn answer(journal: &dyn Journal, call: CallSeq, second: i64, answer: NewAnswer) -> Case {
     let (actor, reason) = ("olga".to_owned(), "she said so".to_owned());
     let records = vec![Record::Answer(answer), again_at(second, true)];
-    journal.intervene(Intervention { call, actor, reason, now: at(second), records }).await.map(drop)
+    journal.intervene(Intervention { call, actor, reason, now: at(second), seen: None, records }).await.map(drop)
 }
 
 /// Plans a call with a question, applies its write and ends it.

@@ -89,6 +89,7 @@ macro_rules! every_case {
                 a_person_reopens_a_dead_letter
                 a_person_chooses_another_version
                 a_person_waits_for_the_worker
+                the_second_person_is_told
                 the_ledger_keeps_the_last_value
                 what_was_created_is_found
             }

@@ -2,7 +2,7 @@
 
 use super::support::*;
 use crate::journal::{
-    CallStatus, Created, Error, FieldWritten, Intervention, Journal, NewEvent, PlanOutcome, Record, Then, Trouble, WriteChange,
+    CallStatus, Created, Error, FieldWritten, Intervention, Journal, NewEvent, PlanOutcome, Record, Seen, Then, Trouble, WriteChange,
     WriteOutcome, WriteState,
 };
 
@@ -132,6 +132,7 @@ pub(in crate::journal) async fn a_person_reopens_a_dead_letter(journal: &dyn Jou
         actor: "olga".to_owned(),
         reason: "the field exists now".to_owned(),
         now: at(100),
+        seen: None,
         records: vec![Record::Write(retry), again_at(100, false)],
     };
     assert_eq!(journal.intervene(intervention).await?.status, CallStatus::Waiting);
@@ -152,7 +153,7 @@ pub(in crate::journal) async fn a_person_chooses_another_version(journal: &dyn J
     record(journal, &claim, 0, vec![Record::Write(dead), Record::Write(done), status_change(CallStatus::Dead)], Then::Release).await?;
     let records = vec![Record::Version { config_version: "another".to_owned() }, again_at(100, false)];
     let (actor, reason) = ("olga".to_owned(), "mended".to_owned());
-    journal.intervene(Intervention { call: seq, actor, reason, now: at(100), records }).await?;
+    journal.intervene(Intervention { call: seq, actor, reason, now: at(100), seen: None, records }).await?;
     let claim = only(claims(journal, 100, 9).await?);
     assert_eq!(claim.call.config_version, "another");
     let before = claim.plan.as_ref().map(|plan| plan.config_version.clone()).unwrap_or_default();
@@ -169,6 +170,35 @@ pub(in crate::journal) async fn a_person_chooses_another_version(journal: &dyn J
     Ok(())
 }
 
+/// Two people look at a dead letter, and both ask for it again.
+pub(in crate::journal) async fn the_second_person_is_told(journal: &dyn Journal) -> Case {
+    let seq = accept_new(journal, call("a", &["k"])).await?;
+    let claim = only(claims(journal, 0, 9).await?);
+    planned_all(journal, &claim, 0, vec![write("contact", WriteState::Intent)]).await?;
+    let dead = WriteChange::to("contact", WriteState::Dead);
+    record(journal, &claim, 0, vec![Record::Write(dead), status_change(CallStatus::Dead)], Then::Release).await?;
+    let seen = Seen::of(&story(journal, "a").await?);
+    let again = |second| Intervention {
+        call: seq,
+        actor: "olga".to_owned(),
+        reason: String::new(),
+        now: at(second),
+        seen: Some(seen.clone()),
+        records: vec![Record::Write(WriteChange::to("contact", WriteState::Planned)), again_at(second, false)],
+    };
+    assert_eq!(journal.intervene(again(100)).await?.status, CallStatus::Waiting);
+    let refused = journal.intervene(again(101)).await;
+    assert!(matches!(refused, Err(Error::Changed { status: CallStatus::Waiting, .. })), "{refused:?}");
+    // It was worked meanwhile, and landed.
+    let claim = only(claims(journal, 102, 9).await?);
+    let landed = WriteChange::to("contact", WriteState::Applied);
+    record(journal, &claim, 102, vec![Record::Write(landed), status_change(CallStatus::Landed)], Then::Release).await?;
+    assert!(matches!(journal.intervene(again(103)).await, Err(Error::Changed { status: CallStatus::Landed, .. })));
+    let now = story(journal, "a").await?;
+    assert_eq!((now.call.status, now.writes[0].state), (CallStatus::Landed, WriteState::Applied));
+    Ok(())
+}
+
 pub(in crate::journal) async fn a_person_waits_for_the_worker(journal: &dyn Journal) -> Case {
     let seq = accept_new(journal, call("a", &["k"])).await?;
     let claim = only(claims(journal, 0, 9).await?);
@@ -177,6 +207,7 @@ pub(in crate::journal) async fn a_person_waits_for_the_worker(journal: &dyn Jour
         actor: "olga".to_owned(),
         reason: "stop".to_owned(),
         now: at(1),
+        seen: None,
         records: vec![status_change(CallStatus::Held)],
     };
     let refused = journal.intervene(intervention(seq)).await;

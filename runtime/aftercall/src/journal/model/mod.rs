@@ -18,7 +18,7 @@ pub use read::{
     Booking, CallFilter, CallSummary, Counts, EventRow, Lookup, Order, PayloadRow, RevisionRow, Story, Unrecognised, WriteFilter, Written,
 };
 pub use record::{
-    CallChange, Created, FieldWritten, Intervention, NewEvent, NewPlan, NewWrite, PlanOutcome, Record, Recorded, Recording, SlotAsk, Then,
-    Trouble, WriteChange, WriteOutcome,
+    CallChange, Created, FieldWritten, Intervention, NewEvent, NewPlan, NewWrite, PlanOutcome, Record, Recorded, Recording, Seen, SlotAsk,
+    Then, Trouble, WriteChange, WriteOutcome,
 };
 pub use token::SealedToken;

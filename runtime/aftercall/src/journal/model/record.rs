@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CallSeq, CallStatus, Guard, Json, NewAnswer, WriteState};
+use super::{CallSeq, CallStatus, Guard, Json, NewAnswer, Story, WriteRow, WriteState};
 
 /// A plan to put on record, with its writes, in one commit.
 ///
@@ -168,8 +168,35 @@ pub struct Intervention {
     pub reason: String,
     /// Time of the record.
     pub now: Timestamp,
+    /// The call as it stood when they decided, where that matters: two people who say the same must not have it done twice.
+    pub seen: Option<Seen>,
     /// What changes. To have it worked again: a [`Record::Call`] with `Waiting` and a `next_at`.
     pub records: Vec<Record>,
+}
+
+/// Where a call stood when somebody looked at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its revision.
+    pub revision: i64,
+    /// Its status.
+    pub status: CallStatus,
+    /// Its writes in the order of their ids: id, state, attempts made.
+    pub writes: Vec<(String, WriteState, i64)>,
+}
+
+impl Seen {
+    /// As a story tells it.
+    pub fn of(story: &Story) -> Self {
+        Self::new(story.call.revision, story.call.status, &story.writes)
+    }
+
+    /// From its parts.
+    pub fn new(revision: i64, status: CallStatus, writes: &[WriteRow]) -> Self {
+        let mut writes: Vec<_> = writes.iter().map(|row| (row.write.clone(), row.state, row.attempt)).collect();
+        writes.sort_by(|a, b| a.0.cmp(&b.0));
+        Self { revision, status, writes }
+    }
 }
 
 /// One thing to put on record.

@@ -24,7 +24,7 @@ impl Inline {
         };
         let (conn, epoch) = opened().map_err(|fault: super::fault::Fault| fault.explain(&path, "be opened", Moment::Working))?;
         let (_, queue) = mpsc::channel(1);
-        Ok(Self { writer: Writer { conn, path, epoch, queue, batch: 1, ready: watch::channel(0).0, lock: None } })
+        Ok(Self { writer: Writer { conn, path, epoch, identity: None, queue, batch: 1, ready: watch::channel(0).0, lock: None } })
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -28,7 +28,7 @@ use super::{
     read,
     reader::Reader,
     write,
-    writer::Writer,
+    writer::{Writer, identity},
 };
 
 /// A journal in one SQLite file. Dropping it waits until everything that was queued is on disk.
@@ -60,6 +60,7 @@ impl SqliteJournal {
             conn: opened.writer,
             path: opened.path.clone(),
             epoch: opened.epoch,
+            identity: identity(&opened.path),
             queue,
             batch: options.batch.max(1),
             ready: ready.clone(),

@@ -5,7 +5,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use rusqlite::Connection;
@@ -25,6 +25,8 @@ pub(super) struct Writer {
     /// The row of `epochs` that says the file is ours.
     pub(super) epoch: i64,
     pub(super) queue: mpsc::Receiver<Box<dyn Job>>,
+    /// Which file it is, where the platform tells: its name may come to mean another, or none.
+    pub(super) identity: Option<(u64, u64)>,
     /// At most so many transactions in one commit.
     pub(super) batch: usize,
     pub(super) ready: watch::Sender<u64>,
@@ -82,6 +84,9 @@ impl Writer {
 
     /// The lock keeps other processes out; where locks do nothing, the epoch row still tells.
     fn still_ours(&self) -> Result<(), Error> {
+        if self.identity.is_some() && identity(&self.path) != self.identity {
+            return Err(Error::Gone { path: self.path.clone() });
+        }
         let last: rusqlite::Result<i64> = self
             .conn
             .prepare_cached("SELECT epoch FROM epochs ORDER BY epoch DESC LIMIT 1")
@@ -94,8 +99,22 @@ impl Writer {
     }
 }
 
+/// Which file stands at a path: its device and number. `None` where there is none, or the platform does not tell.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
 /// Runs one job in its savepoint. `Err` means that the whole transaction is gone, not only this job.
-fn run_one(conn: &Connection, job: &mut dyn Job, path: &std::path::Path) -> Result<bool, Error> {
+fn run_one(conn: &Connection, job: &mut dyn Job, path: &Path) -> Result<bool, Error> {
     let doing = job.doing();
     let explain = |fault: Fault| fault.explain(path, doing, Moment::Working);
     execute(conn, "SAVEPOINT job").map_err(explain)?;

@@ -151,6 +151,7 @@ async fn a_word_from_beside() -> Case {
         actor: "olga".to_owned(),
         reason: "stop".to_owned(),
         now: at(1),
+        seen: None,
         records: vec![status_change(status)],
     };
     assert_eq!(intervene_beside(journal.path(), word(CallStatus::Held))?.status, CallStatus::Held);

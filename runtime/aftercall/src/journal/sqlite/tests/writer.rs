@@ -154,6 +154,23 @@ async fn a_second_owner_is_noticed_even_without_locks() -> Case {
     Ok(())
 }
 
+/// The file is removed under a service: what it committed now would be gone with the process.
+#[tokio::test]
+async fn a_file_that_was_removed_takes_nothing_in() -> Case {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let journal = open(folder.path())?;
+    let aside = folder.path().join("aside.db");
+    std::fs::rename(journal.path(), &aside).expect("moved");
+    let refused = accept(&journal, call("a", &[])).await;
+    assert!(matches!(refused, Err(Error::Gone { .. })), "{refused:?}");
+    std::fs::write(journal.path(), "").expect("another");
+    let refused = accept(&journal, call("a", &[])).await;
+    assert!(matches!(refused, Err(Error::Gone { .. })), "{refused:?}");
+    std::fs::rename(&aside, journal.path()).expect("put back");
+    accept_new(&journal, call("a", &[])).await?;
+    Ok(())
+}
+
 /// The ways of the statements that run for every call; a scan of a table among them would be felt at a million calls.
 #[tokio::test]
 async fn hot_statements_use_their_indexes() -> Case {

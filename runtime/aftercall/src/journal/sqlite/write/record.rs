@@ -10,11 +10,12 @@ use super::{
             error::Error,
             model::{
                 CallChange, CallSeq, CallStatus, Created, FieldWritten, Guard, Intervention, Json, LaneId, Record, Recorded, Recording,
-                Then, WriteChange, WriteState,
+                Seen, Then, WriteChange, WriteState,
             },
         },
         fault::Fault,
         queue::Tx,
+        read::writes_of,
         row::{Us, limit, us},
     },
     answer, hold, lanes,
@@ -80,10 +81,16 @@ pub(crate) fn record(tx: &mut Tx<'_>, recording: Recording) -> Result<Recorded, 
 
 /// See [`Journal::intervene`](super::super::super::api::Journal::intervene).
 pub(crate) fn intervene(tx: &mut Tx<'_>, intervention: Intervention) -> Result<Recorded, Fault> {
-    let Intervention { call, actor, reason, now, records } = intervention;
+    let Intervention { call, actor, reason, now, seen, records } = intervention;
     let mut head = head(tx, call)?;
     if let Some(until) = head.leased_until {
         return Err(Error::Leased { call: head.id, until }.into());
+    }
+    // In the same transaction: of two people who say the same, the second is told that it is done.
+    if let Some(seen) = seen
+        && seen != Seen::new(head.revision, head.status, &writes_of(tx.conn, call)?)
+    {
+        return Err(Error::Changed { call: head.id, status: head.status }.into());
     }
     event(tx, call, now, "person_intervened", None, &json!({"actor": actor, "reason": reason}).into())?;
     let revision = head.revision;
