@@ -21,6 +21,7 @@ mod minute;
 mod outages;
 mod receipts;
 mod refusals;
+mod retries;
 mod reviews;
 mod service;
 mod start;

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use aftercall_config::decl::{ErrorClass, ExhaustedDecl};
 use aftercall_config::functions::text;
 use aftercall_plan::model::{Op, Plan, Write};
 use jiff::{SignedDuration, Timestamp};
@@ -12,7 +13,7 @@ use serde_json::json;
 
 use super::perform::{Hand, event, spread};
 use super::progress::{Progress, Standing};
-use super::retry::next_attempt;
+use super::retry::{RetryPolicy, is_exhausted, next_attempt};
 use super::wording::findable;
 use crate::connect::{Check, Failure, Probe};
 use crate::journal::{Record, Trouble, WriteChange, WriteRow, WriteState};
@@ -56,6 +57,7 @@ impl Hand<'_> {
                         let trouble =
                             Trouble { class: "not_found".to_owned(), message: format!("there is no record `{id}`"), http_status: None };
                         progress.next_at = None;
+                        progress.held = Some(trouble.message.clone());
                         let change = WriteChange {
                             trouble: Some(trouble),
                             since: progress.since,
@@ -83,7 +85,12 @@ impl Hand<'_> {
                     progress.record_id = Some(id.clone());
                     self.landed(write, progress, &id, None, true, records);
                 }
-                Ok(None) if !findable(write) => {}
+                // It may be sent again, unless that was the last attempt.
+                Ok(None) if !findable(write) => {
+                    if let Some(state) = self.given_up(write, progress, now) {
+                        self.give_up(write, progress, state, records);
+                    }
+                }
                 Ok(None) => {
                     let settle = Duration::from_secs(rule.connection.connector.decl.settle_s.unwrap_or(SETTLE_S).into());
                     self.absent(write, progress, settle, now, records);
@@ -91,7 +98,7 @@ impl Hand<'_> {
                 Err(failure) => {
                     let failure = self.or_away(&write.connection, failure);
                     // It cannot be looked for now, so it is not sent now either.
-                    let policy = self.policy(write, failure.class);
+                    let policy = RetryPolicy { max_attempts: 0, ..self.policy(write, failure.class) };
                     let attempt = u32::try_from(progress.attempt).unwrap_or(1);
                     let since = progress.since.unwrap_or(now);
                     progress.away = failure.away;
@@ -121,6 +128,10 @@ impl Hand<'_> {
         let looks = if left.is_zero() { self.worker.not_there(call, &write.id) } else { 0 };
         if looks >= LOOKS {
             self.worker.forget_doubt(call, &write.id);
+            if let Some(state) = self.given_up(write, progress, now) {
+                self.give_up(write, progress, state, records);
+                return;
+            }
             (progress.state, progress.next_at) = (WriteState::Planned, None);
             let change = WriteChange {
                 trouble: self.trouble(&write.id),
@@ -138,6 +149,24 @@ impl Hand<'_> {
         let change =
             WriteChange { trouble, since: progress.since, next_at: Some(at), ..WriteChange::to(write.id.clone(), WriteState::Unknown) };
         records.push(Record::Write(change));
+    }
+
+    /// What becomes of a write that is certainly not there, where its attempts are used up.
+    fn given_up(&self, write: &Write, progress: &Progress, now: Timestamp) -> Option<WriteState> {
+        let class: ErrorClass = serde_json::from_value(json!(self.trouble(&write.id)?.class)).ok()?;
+        let policy = self.policy(write, class);
+        let attempts = u32::try_from(progress.attempt).unwrap_or(1);
+        let end = if policy.on_exhausted == ExhaustedDecl::Skip { WriteState::Skipped } else { WriteState::Dead };
+        is_exhausted(&policy, attempts, progress.since?, now).then_some(end)
+    }
+
+    fn give_up(&self, write: &Write, progress: &mut Progress, state: WriteState, records: &mut Vec<Record>) {
+        (progress.state, progress.next_at) = (state, None);
+        let trouble = self.trouble(&write.id);
+        let class = trouble.as_ref().map(|trouble| trouble.class.clone());
+        records.push(Record::Write(WriteChange { trouble, since: progress.since, ..WriteChange::to(write.id.clone(), state) }));
+        records.push(event("gave_up", Some(&write.id), &json!({"class": class, "looked": "it is not there"})));
+        records.push(Record::SlotsReleased { write: Some(write.id.clone()) });
     }
 
     /// The record that a person has found.

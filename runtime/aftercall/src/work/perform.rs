@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::gather::Trouble as ReadTrouble;
 use super::memory::hashed;
-use super::progress::{Progress, Standing, Verdict, depends_on, due, is_outdated, missing, receipt, sends, under_way, verdict};
+use super::progress::{Progress, Standing, Verdict, depends_on, due, is_outdated, leave_out, missing, receipt, sends, under_way, verdict};
 use super::retry::{RetryPolicy, policy};
 use super::step::{Attempt, Step, step};
 use super::wording::{findable, first_state, new_write, outgoing, repeatable};
@@ -146,12 +146,12 @@ impl Hand<'_> {
                     self.worker.journal.record(recording(self.claim, now, records, Then::Keep)).await?;
                     records = self.verify(unread, &mut standing).await;
                 }
-                return self.finish(&plan, &standing, records).await;
+                return self.finish(&plan, &mut standing, records).await;
             }
             self.intend(&next, &mut standing, records).await?;
         }
         let records = self.pause(&plan, &mut standing);
-        self.finish(&plan, &standing, records).await
+        self.finish(&plan, &mut standing, records).await
     }
 
     /// Something contradicts itself, and going on at once would be a storm of requests: what is still open waits a while.
@@ -190,6 +190,10 @@ impl Hand<'_> {
         }
         // A person wants it worked under another version of the config.
         if self.under_another_version() {
+            return None;
+        }
+        // A person wants what was given up tried again: others of this caller may have come since.
+        if standing.values().any(|p| p.state == WriteState::Planned && p.attempt > 0) {
             return None;
         }
         // A person has answered since: whose record it is decides everything else.
@@ -625,8 +629,14 @@ impl Hand<'_> {
         self.worker.callers.forget(&self.project, &self.pipeline, &self.call, &ids);
     }
 
-    async fn finish(&self, plan: &Plan, standing: &Standing, mut records: Vec<Record>) -> Result<CallStatus, journal::Error> {
+    async fn finish(&self, plan: &Plan, standing: &mut Standing, mut records: Vec<Record>) -> Result<CallStatus, journal::Error> {
         self.tell_anew(plan, standing);
+        for (write, lacks) in leave_out(plan, standing) {
+            let message = format!("it refers to `{lacks}`, which is left out");
+            let trouble = Some(Trouble { class: "left_out".to_owned(), message, http_status: None });
+            records.push(Record::Write(WriteChange { trouble, ..WriteChange::to(write.id.clone(), WriteState::Skipped) }));
+        }
+        let standing = &*standing;
         let contact = plan.writes.iter().find(|w| self.is_contact(w)).map(|w| w.id.as_str());
         let mut verdict = self.complete(plan, verdict(plan, standing, contact));
         if is_outdated(plan, standing) && !under_way(standing, self.worker.now()) {

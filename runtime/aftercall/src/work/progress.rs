@@ -39,7 +39,7 @@ pub(super) struct Progress {
     /// What is on record of it is about what was said before: it was in doubt when somebody said something else, so the plan that stands
     /// does not know what came of it.
     pub(super) stale: bool,
-    /// Why it waits for a person, where the plan does not say it itself: another call has the time.
+    /// Why it waits for a person, where the plan does not say it itself: another call has the time, or what a person named is not there.
     pub held: Option<String>,
 }
 
@@ -169,6 +169,27 @@ pub(super) fn under_way(standing: &Standing, now: Timestamp) -> bool {
     })
 }
 
+/// Given up, and left out as its policy says: the plan wanted it sent.
+fn was_left_out(standing: &Standing, write: &Write) -> bool {
+    sends(write) && standing.get(&write.id).is_some_and(|p| p.state == WriteState::Skipped)
+}
+
+/// What refers to a record that was left out is left out as well: it can never be whole. Gives each with what it refers to.
+pub(super) fn leave_out<'a>(plan: &'a Plan, standing: &mut Standing) -> Vec<(&'a Write, String)> {
+    let mut out = Vec::new();
+    // In the plan's order, what is referred to comes first.
+    for write in plan.writes.iter().filter(|write| sends(write)) {
+        let needs = depends_on(write).into_iter().chain(write.after.iter().cloned());
+        let lacks = needs.filter_map(|id| plan.writes.iter().find(|other| other.id == id)).find(|other| was_left_out(standing, other));
+        let (Some(lacks), Some(progress)) = (lacks.map(|other| other.id.clone()), standing.get_mut(&write.id)) else { continue };
+        if matches!(progress.state, WriteState::Planned | WriteState::Blocked | WriteState::Waiting) {
+            (progress.state, progress.next_at) = (WriteState::Skipped, None);
+            out.push((write, lacks));
+        }
+    }
+    out
+}
+
 /// What is on record of each field of a write.
 pub(super) fn receipt(write: &Write, progress: &Progress) -> Value {
     let landed = progress.state == WriteState::Applied;
@@ -285,6 +306,7 @@ pub(super) fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -
     let names = |list: &[&Write]| list.iter().map(|w| w.id.as_str()).collect::<Vec<_>>().join(", ");
     let trouble: Vec<&Write> = plan.writes.iter().filter(|w| matches!(state(w), WriteState::Dead | WriteState::Rejected)).collect();
     let held: Vec<&Write> = plan.writes.iter().filter(|w| state(w) == WriteState::Held).collect();
+    let left_out: Vec<&Write> = plan.writes.iter().filter(|w| was_left_out(standing, w)).collect();
     if goes_on_by_itself {
         let waiting: Vec<&Write> = open.iter().chain(&unknown).copied().collect();
         let when = if waits_for.is_empty() { String::new() } else { format!(" when {} is back", waits_for.join(" and ")) };
@@ -301,7 +323,8 @@ pub(super) fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -
         let behind = if stuck.is_empty() { String::new() } else { format!("; {} waits for it", names(&stuck)) };
         (status, Some(format!("{} did not land{behind}", names(&trouble))))
     } else if !stuck.is_empty() {
-        (CallStatus::Held, Some(format!("{}: perhaps written, and nothing can tell; a person must look", names(&stuck))))
+        let said = stuck.iter().find_map(|w| standing.get(&w.id)?.held.as_ref()).map(|said| format!("{said}; ")).unwrap_or_default();
+        (CallStatus::Held, Some(format!("{}: {said}perhaps written, and nothing can tell; a person must look", names(&stuck))))
     } else if !held.is_empty() {
         let because = held.iter().find_map(|w| match &w.op {
             Op::Blocked { because } => Some((&w.id, because)),
@@ -316,7 +339,10 @@ pub(super) fn verdict(plan: &Plan, standing: &Standing, contact: Option<&str>) -
     } else if let Some((write, field)) = missing {
         (CallStatus::Partial, Some(format!("{write}: the system confirmed `{field}`, and nothing stands there")))
     } else if applied || plan.writes.iter().any(|w| matches!(w.op, Op::Nothing { .. })) {
-        (CallStatus::Landed, None)
+        let without = || format!("without {}: it failed, and is left out as its retry policy says", names(&left_out));
+        (CallStatus::Landed, (!left_out.is_empty()).then(without))
+    } else if !left_out.is_empty() {
+        (CallStatus::Dead, Some(format!("nothing landed: {} failed, and is left out as its retry policy says", names(&left_out))))
     } else {
         (CallStatus::Skipped, Some("no write applies to this call".to_owned()))
     };
@@ -367,6 +393,23 @@ mod tests {
             let stands = stands(contact.clone(), WriteState::Blocked);
             assert_eq!((stands.status, stands.waits_for, stands.blocks_lane), (CallStatus::Waiting, waits_for, true), "{contact:?}");
         }
+    }
+
+    /// What a policy leaves out takes with it what refers to it, and nothing waits for a person.
+    #[test]
+    fn what_is_left_out_holds_up_nothing() {
+        let mut standing: Standing =
+            [("contact".to_owned(), Progress::fresh(WriteState::Skipped)), ("task".to_owned(), Progress::fresh(WriteState::Blocked))]
+                .into();
+        let plan = plan();
+        let out: Vec<(&str, String)> = leave_out(&plan, &mut standing).into_iter().map(|(write, by)| (write.id.as_str(), by)).collect();
+        assert_eq!(out, [("task", "contact".to_owned())]);
+        let stands = verdict(&plan, &standing, Some("contact"));
+        assert_eq!((stands.status, stands.blocks_lane), (CallStatus::Dead, false), "{:?}", stands.reason);
+        let (applied, skipped) = (Progress::fresh(WriteState::Applied), WriteState::Skipped);
+        let stands = super::verdict(&plan, &[("contact".to_owned(), applied), ("task".to_owned(), Progress::fresh(skipped))].into(), None);
+        assert_eq!(stands.status, CallStatus::Landed);
+        assert!(stands.reason.is_some_and(|reason| reason.contains("without task")));
     }
 
     /// What has ended holds up nobody: neither a contact that is there nor one that never will be.

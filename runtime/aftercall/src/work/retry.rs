@@ -102,6 +102,12 @@ pub fn policy(declared: &[&BTreeMap<String, RetryDecl>], class: ErrorClass) -> R
     policy
 }
 
+/// Whether it is time to give up: `failed` attempts were made, the first of which failed then. What uses up no attempt is ended by time alone.
+pub(super) fn is_exhausted(policy: &RetryPolicy, failed: u32, first_failed: Timestamp, now: Timestamp) -> bool {
+    let used_up = policy.counts && policy.max_attempts > 0 && failed >= policy.max_attempts;
+    used_up || now.duration_since(first_failed) >= policy.max_elapsed
+}
+
 /// When to try again, or `None` when it is time to give up.
 ///
 /// Shape: `initial * factor^(failed - 1)` (or as `backoff` says), at most `max_interval`, spread by `jitter`; never before `asked`, or
@@ -116,10 +122,7 @@ pub fn next_attempt(
     asked: Option<std::time::Duration>,
     spread: f64,
 ) -> Option<Timestamp> {
-    if policy.max_attempts > 0 && failed >= policy.max_attempts {
-        return None;
-    }
-    if now.duration_since(first_failed) >= policy.max_elapsed {
+    if is_exhausted(policy, failed, first_failed, now) {
         return None;
     }
     let before = failed.saturating_sub(1);
@@ -196,6 +199,14 @@ mod tests {
         assert_eq!(waits(r#"{"default": {"backoff": "fixed", "initial": "7s"}}"#), [7, 7, 7, 7, 7]);
         assert_eq!(waits(r#"{"default": {"backoff": "linear", "initial": "7s", "max_interval": "20s"}}"#), [7, 14, 20, 20, 20]);
         assert_eq!(waits(r#"{"default": {"backoff": "schedule", "schedule": ["5s", "2h"], "max_attempts": 4}}"#), [5, 7200, 7200]);
+    }
+
+    #[test]
+    fn what_does_not_count_is_ended_by_time_alone() {
+        let own: BTreeMap<String, RetryDecl> = serde_json::from_str(r#"{"default": {"max_attempts": 1}}"#).expect("test input");
+        let next = |class| next_attempt(&policy(&[&own], class), 5, Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH, None, 1.0);
+        assert!(next(ErrorClass::RateLimited).is_some());
+        assert!(next(ErrorClass::Transient).is_none());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Not for doing it: `perform` commits the decision and acts.
 
 use aftercall_config::decl::{ErrorClass, RetryAction};
-use aftercall_plan::model::Write;
+use aftercall_plan::model::{Op, Write};
 use jiff::Timestamp;
 
 use super::retry::{RetryPolicy, next_attempt};
@@ -80,12 +80,15 @@ pub fn step(attempt: &Attempt<'_>, failure: &Failure) -> Step {
         return Step::Dead;
     }
     if !failure.certain {
+        let soon = attempt.now.checked_add(attempt.policy.initial).unwrap_or(attempt.now);
         return match next {
             Some(at) if planted(Plant::BlindResend) => Step::Repeat { at },
             Some(at) if planted(Plant::LostAnswerIsRefusal) => Step::Wait { at },
             Some(at) if repeatable(attempt.write) => Step::Repeat { at },
+            // Attempts limit what is sent, not what is looked at: whether it has landed decides whether it is dead.
+            None if repeatable(attempt.write) && matches!(attempt.write.op, Op::Create { .. }) => Step::Repeat { at: soon },
             None if repeatable(attempt.write) => Step::Dead,
-            Some(at) if findable(attempt.write) => Step::Look { at },
+            next if findable(attempt.write) => Step::Look { at: next.unwrap_or(soon) },
             _ => Step::Ask,
         };
     }
