@@ -20,6 +20,13 @@ const FIRST: usize = 8;
 /// How often the journal is asked while it fails.
 const JOURNAL_PAUSE: Duration = Duration::from_millis(500);
 
+/// What of a connection goes on next.
+struct Portion {
+    calls: usize,
+    /// Not before: calls that come back meanwhile do not make it go faster.
+    next: Instant,
+}
+
 impl Worker {
     /// A call waits for a system now.
     pub(super) fn parked(&self) {
@@ -52,11 +59,11 @@ impl Worker {
 
     async fn wake_who_waits(&self) {
         let mut changed = self.connections.circuits_changed();
-        let mut portions: BTreeMap<String, usize> = BTreeMap::new();
+        let mut portions: BTreeMap<String, Portion> = BTreeMap::new();
         loop {
             changed.mark_unchanged();
             let more = match self.wake_portion(&mut portions).await {
-                Ok(more) => more.then(|| Instant::now() + PORTION),
+                Ok(next) => next,
                 Err(error) => {
                     tracing::error!(%error, "the journal does not give back what waited");
                     Some(Instant::now() + JOURNAL_PAUSE)
@@ -74,25 +81,29 @@ impl Worker {
         }
     }
 
-    /// Wakes the next portion of each connection that is there. Gives whether anything is left for one that is.
-    async fn wake_portion(&self, portions: &mut BTreeMap<String, usize>) -> Result<bool, journal::Error> {
+    /// Wakes the next portion of each connection that is there, and whose time has come. Gives when the next one is due, if anything is left.
+    async fn wake_portion(&self, portions: &mut BTreeMap<String, Portion>) -> Result<Option<Instant>, journal::Error> {
         let parked = self.journal.parked().await?;
         let away = self.connections.away();
-        portions.retain(|connection, _| parked.contains_key(connection));
-        let mut more = false;
+        let now = Instant::now();
+        portions.retain(|connection, portion| parked.contains_key(connection) || portion.next > now);
+        let mut next: Option<Instant> = None;
         for (connection, waiting) in parked {
             if away.contains(&connection) {
                 portions.remove(&connection);
                 continue;
             }
-            let declared = self.connections.drain_per_s(&connection).map(|calls| calls as usize);
-            let portion = portions.entry(connection.clone()).or_insert(FIRST);
-            let max = declared.unwrap_or(*portion);
-            *portion = portion.saturating_mul(2);
-            let woken = self.journal.wake(connection, max, self.now()).await?;
-            more |= u64::try_from(woken).unwrap_or(u64::MAX) < waiting;
+            let portion = portions.entry(connection.clone()).or_insert(Portion { calls: FIRST, next: now });
+            let mut left = true;
+            if portion.next <= now {
+                let max = self.connections.drain_per_s(&connection).map_or(portion.calls, |calls| calls as usize);
+                (portion.calls, portion.next) = (portion.calls.saturating_mul(2), now + PORTION);
+                let woken = self.journal.wake(connection, max, self.now()).await?;
+                left = u64::try_from(woken).unwrap_or(u64::MAX) < waiting;
+            }
+            next = next.into_iter().chain(left.then_some(portion.next)).min();
         }
-        Ok(more)
+        Ok(next)
     }
 }
 

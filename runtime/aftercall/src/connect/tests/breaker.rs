@@ -101,3 +101,38 @@ async fn refused_credentials_pause_it_at_once() {
     answer.heard(&Failure::unsent(ErrorClass::AuthRevoked, "missing scope").with(|f| f.status = Some(403)));
     asked_after(&answer, 0.0);
 }
+
+/// One request is not let in, a permission for one object, say, and everything else is: it is asked once, and not again and again.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_one_request_is_asked_about_once() {
+    let breaker = breaker();
+    let refused = || Failure::unsent(ErrorClass::AuthRevoked, "no scope").with(|f| f.status = Some(403));
+    breaker.heard(&refused());
+    assert!(is_open(&breaker));
+    asked_after(&breaker, 0.0);
+    breaker.probed(&Ok(()));
+    assert!(breaker.probed(&Ok(())), "it lets us in");
+    breaker.heard(&refused());
+    assert!(!is_open(&breaker), "it is about that request");
+    breaker.not_let_in(&refused());
+    assert!(is_open(&breaker), "no token is about us");
+    breaker.probed(&Err(refused()));
+    (0..2).for_each(|_| _ = breaker.probed(&Ok(())));
+    breaker.heard(&refused());
+    assert!(is_open(&breaker), "it was about us the last time");
+}
+
+/// It answers what it is asked, and fails at whatever else it is sent: it is left alone for longer each time.
+#[tokio::test(start_paused = true)]
+async fn one_that_only_seems_to_be_back_is_left_alone_for_longer() {
+    let breaker = breaker();
+    for seconds in [15.0, 30.0, 60.0, 120.0, 120.0] {
+        (0..5).for_each(|_| breaker.heard(&down()));
+        asked_after(&breaker, seconds);
+        (0..2).for_each(|_| _ = breaker.probed(&Ok(())));
+        assert!(!is_open(&breaker));
+    }
+    tokio::time::advance(Duration::from_secs(121)).await;
+    (0..5).for_each(|_| breaker.heard(&down()));
+    asked_after(&breaker, 15.0);
+}
