@@ -140,7 +140,7 @@ impl Office {
         let wide: toml::Table = "concurrency = 1\nrate = []\n".parse().expect("TOML");
         let project = json!({
             "name": "twice", "timezone": "America/Chicago", "phone_region": "US", "store": {"url": "sqlite:state/aftercall.db"},
-            "connection": {&connection: {"system": system, "base_url": format!("{}{path}", sandbox.origin()), "auth": auth, "settings": settings, "limits": wide, "breaker": {"open_for": "50ms"}}},
+            "connection": {&connection: {"system": system, "base_url": format!("{}{path}", sandbox.origin()), "auth": auth, "settings": settings, "limits": wide, "breaker": {"open_for": "100ms"}}},
             "source": {"json": {"secret": "file:secrets/calls"}},
         });
         write("aftercall.toml", &toml::to_string(&project).expect("TOML"));
