@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -60,18 +60,27 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         let began = jiff::Timestamp::now();
         let bar = progress(args.input.bytes());
         let (send, mut receive) = mpsc::channel::<(Item, u64)>(4 * BATCH);
-        let reading = {
+        // A thread of its own: one that waits for a silent pipe must not hold up the end.
+        let (has_read, reading) = oneshot::channel();
+        std::thread::spawn({
             let (input, project, source) = (args.input.clone(), service.project.clone(), source.clone());
-            tokio::task::spawn_blocking(move || {
-                input.read(&project, &source, |item, read| send.blocking_send((item, read)).map_err(|_| anyhow::anyhow!("stopped")))
-            })
-        };
-        let stop = CancellationToken::new();
-        let on_signal = stop.clone();
-        tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                say("\nfinishing what is in hand; everything else stays in the journal\n");
-                on_signal.cancel();
+            move || {
+                let read =
+                    input.read(&project, &source, |item, read| send.blocking_send((item, read)).map_err(|_| anyhow::anyhow!("stopped")));
+                drop(has_read.send(read));
+            }
+        });
+        let (stop, at_once) = (CancellationToken::new(), CancellationToken::new());
+        tokio::spawn({
+            let (stop, at_once) = (stop.clone(), at_once.clone());
+            async move {
+                if tokio::signal::ctrl_c().await.is_ok() {
+                    say("\nfinishing what is in hand; everything else stays in the journal; once more ends it at once\n");
+                    stop.cancel();
+                }
+                if tokio::signal::ctrl_c().await.is_ok() {
+                    at_once.cancel();
+                }
             }
         });
         // The worker runs while the file is read, so that memory does not grow with it.
@@ -95,7 +104,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         let mut batch: Vec<Arrival> = Vec::with_capacity(BATCH);
         loop {
             // A file is read in no time; from a pipe that says nothing for a moment, what came is taken in.
-            let next = if batch.is_empty() { receive.recv().await } else { timeout(MORE, receive.recv()).await.ok().flatten() };
+            let patience = if batch.is_empty() { Duration::MAX } else { MORE };
+            let next = tokio::select! {
+                biased;
+                () = stop.cancelled() => None,
+                next = timeout(patience, receive.recv()) => next.ok().flatten(),
+            };
             match next {
                 Some((item, read)) => {
                     bar.set_position(read);
@@ -116,17 +130,27 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             }
         }
         drop(receive);
-        let read = reading.await?;
+        let read = if stop.is_cancelled() { Ok(()) } else { reading.await? };
         working.1.cancel();
-        working.0.await?;
-        if !patience.is_zero() && !stop.is_cancelled() {
-            service.settle(patience, &stop).await?;
-        }
+        let rest = async {
+            working.0.await?;
+            if !patience.is_zero() && !stop.is_cancelled() {
+                service.settle(patience, &stop).await?;
+            }
+            anyhow::Ok(())
+        };
+        let ended = tokio::select! {
+            biased;
+            () = at_once.cancelled() => None,
+            done = rest => Some(done),
+        };
         bar.finish_and_clear();
-        if let Err(error) = read
-            && !stop.is_cancelled()
-        {
-            return Err(error);
+        match ended {
+            Some(done) => done.and(read)?,
+            None => {
+                say("ended at once; the next run looks what became of the requests that were under way\n");
+                return Ok(1);
+            }
         }
         finish(args, &service, &tally, began).await
     })

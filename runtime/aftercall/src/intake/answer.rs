@@ -77,7 +77,7 @@ pub(super) fn wrong_method(source: &str) -> Response {
 /// Our own trouble: never a 4xx, which some platforms take for final.
 pub(super) fn later(sentence: &str) -> Response {
     const RETRY_AFTER: HeaderName = header::RETRY_AFTER;
-    let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, format!("{sentence}; send it again, nothing was taken in"));
+    let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE, format!("{sentence}; send it again, and it is taken in once"));
     response.headers_mut().insert(RETRY_AFTER, header::HeaderValue::from_static(AGAIN_S));
     response
 }
