@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::build::Ground;
 use crate::context::{Busy, Record};
-use crate::model::{Booking, FieldChange, FieldVerdict, Op, Write};
+use crate::model::{Booking, FieldChange, Op, Write};
 use crate::scope;
 
 /// Settles the time that a write takes, and with it what is done in place of `op`.
@@ -27,14 +27,9 @@ pub(super) fn settle(ground: &Ground<'_>, rule: &WriteRule, object: &Object, rec
         Standing::Free => op,
         Standing::Taken(by) => Op::Blocked { because: taken(&wanted, by, &ground.project.timezone) },
         // An earlier revision's record was compared field by field already.
-        Standing::Ours { .. } if record.is_some() => op,
-        Standing::Ours { id, there: true } => {
-            for field in write.fields.iter_mut().filter(|field| field.verdict == FieldVerdict::Write) {
-                field.verdict = FieldVerdict::Same;
-            }
-            Op::Nothing { id: Some(id.to_owned()), because: "it is booked already, by this same call".to_owned() }
-        }
-        Standing::Ours { id, there: false } => Op::Update { id: id.to_owned() },
+        Standing::Ours(_) if record.is_some() => op,
+        // Of one whose answer was lost nobody knows the words: it may hold what was said before.
+        Standing::Ours(id) => Op::Update { id: id.to_owned() },
     };
     write.booking = Some(wanted);
     settled
@@ -76,13 +71,8 @@ fn moment(value: &Value, zone: &TimeZone) -> Option<Timestamp> {
 enum Standing<'a> {
     /// Nothing.
     Free,
-    /// Our own entry, at this time or at another.
-    Ours {
-        /// Its id.
-        id: &'a str,
-        /// It stands at the wanted time.
-        there: bool,
-    },
+    /// Our own entry by its id: at this time, or at another while this one is free.
+    Ours(&'a str),
     /// Somebody else's; the first by time, then by id.
     Taken(&'a Busy),
 }
@@ -96,14 +86,14 @@ fn standing<'a>(entries: &'a [Busy], wanted: &Booking, ids: &[&str]) -> Standing
         && ours.start == wanted.start
         && ours.end == wanted.end
     {
-        return Standing::Ours { id: &ours.id, there: true };
+        return Standing::Ours(&ours.id);
     }
     let overlaps = |entry: &&Busy| !ids.contains(&entry.id.as_str()) && entry.start < wanted.end && wanted.start < entry.end;
     if let Some(other) = entries.iter().filter(overlaps).min_by_key(|entry| (entry.start, &entry.id)) {
         return Standing::Taken(other);
     }
     match ours {
-        Some(ours) => Standing::Ours { id: &ours.id, there: false },
+        Some(ours) => Standing::Ours(&ours.id),
         None => Standing::Free,
     }
 }
@@ -136,7 +126,7 @@ mod tests {
         let wanted = Booking { resource: "calendar/x".to_owned(), start: at(10), end: at(12) };
         let found = match standing(&entries, &wanted, &["mine", "own"]) {
             Standing::Free => "free".to_owned(),
-            Standing::Ours { id, there } => format!("{id} {there}"),
+            Standing::Ours(id) => id.to_owned(),
             Standing::Taken(by) => format!("taken by {}", by.id),
         };
         assert_eq!(found, expected);
@@ -148,8 +138,8 @@ mod tests {
         check(&[("x", 8, 10), ("y", 12, 13)], "free");
         check(&[("y", 11, 13), ("x", 8, 11)], "taken by x");
         check(&[("x", 9, 14)], "taken by x");
-        check(&[("mine", 10, 12), ("x", 11, 12)], "mine true");
-        check(&[("mine", 9, 11)], "mine false");
+        check(&[("mine", 10, 12), ("x", 11, 12)], "mine");
+        check(&[("mine", 9, 11)], "mine");
         check(&[("own", 9, 11), ("x", 11, 12)], "taken by x");
     }
 }
