@@ -37,7 +37,9 @@ pub(crate) async fn look(sim: &Arc<Sim>, tried: &mut BTreeMap<String, u32>) -> b
         sim.trace(|| format!("a person about {}: {records:?}", call.id));
         let word =
             Intervention { call: story.call.seq, actor: "somebody".to_owned(), reason: "looked".to_owned(), now: sim.now(), records };
-        match sim.journal.intervene(word).await {
+        let heard = sim.journal.intervene(word).await;
+        sim.tell_ready();
+        match heard {
             Ok(_) | Err(Error::Leased { .. }) => busy = true,
             Err(error) => sim.violation(format!("a person is not heard: {error}")),
         }

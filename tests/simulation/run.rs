@@ -89,6 +89,7 @@ impl Fleet {
             Node::new(process.control.clone()).await;
             self.put(node, None);
             self.sim.state().killed.push(number);
+            self.sim.deafen(number);
             let down = if self.sim.is_calm() { Duration::from_secs(1) } else { self.sim.state().rng.ms(200, 90_000) };
             sleep(down).await;
             if self.draw_nodes() == 1 {
@@ -98,6 +99,7 @@ impl Fleet {
                     lease.until = Timestamp::UNIX_EPOCH;
                 }
                 self.sim.journal.reopen(now).expect("a journal in memory opens");
+                self.sim.tell_ready();
             }
         }
     }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aftercall::journal::{Fence, LaneId, SqliteJournal, WriteState};
+use aftercall::journal::{Fence, Journal as _, LaneId, SqliteJournal, WriteState};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::coverage::Coverage;
@@ -42,6 +43,8 @@ pub(crate) struct State {
     pub(crate) rng: Rng,
     /// By lane.
     pub(crate) leases: BTreeMap<LaneId, Lease>,
+    /// By process: where it hears that a lane has something to do, and how often it has heard it.
+    ready: BTreeMap<u64, watch::Sender<u64>>,
     /// By process and system: nobody may ask before that.
     pub(crate) holds: BTreeMap<(u64, usize), Instant>,
     /// Requests for tokens under way, by process and system.
@@ -94,6 +97,7 @@ impl Sim {
             systems: [System::new(draw.crm), System::new(draw.second)],
             rng,
             leases: BTreeMap::new(),
+            ready: BTreeMap::new(),
             holds: BTreeMap::new(),
             tokens: BTreeMap::new(),
             attempts: BTreeMap::new(),
@@ -115,6 +119,25 @@ impl Sim {
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where a process hears that a lane has something to do. Each has a channel of its own: whom one with several ears wakes first is left
+    /// to a chance that is not ours.
+    pub(crate) fn ears(&self, process: u64) -> watch::Receiver<u64> {
+        self.state().ready.entry(process).or_insert_with(|| watch::channel(0).0).subscribe()
+    }
+
+    /// A transaction is over: if a lane has something to do since, all processes hear it, in their order.
+    pub(crate) fn tell_ready(&self) {
+        let count = *self.journal.ready().borrow();
+        for ear in self.state().ready.values() {
+            ear.send_if_modified(|heard| std::mem::replace(heard, count) != count);
+        }
+    }
+
+    /// The process is no more.
+    pub(crate) fn deafen(&self, process: u64) {
+        self.state().ready.remove(&process);
     }
 
     /// Since the beginning.

@@ -28,6 +28,7 @@ impl Store {
 
     /// After one. Errors: the disk failed while committing, and it is there all the same.
     async fn after(&self, what: &str) -> Result<(), Error> {
+        self.0.sim.tell_ready();
         let disk = || Error::Disk { path: PathBuf::from("journal"), detail: "failed".to_owned(), committing: true };
         self.fails(what, disk)?;
         self.0.moment(what).await;
@@ -233,6 +234,6 @@ impl Journal for Store {
     }
 
     fn ready(&self) -> watch::Receiver<u64> {
-        self.0.sim.journal.ready()
+        self.0.sim.ears(self.0.number)
     }
 }

@@ -1,6 +1,6 @@
 //! Putting a plan on record: what becomes of the writes before it, and whether a wanted time is free.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -68,7 +68,7 @@ fn recorded(tx: &mut Tx<'_>, head: &mut Head, plan: NewPlan) -> Result<PlanOutco
         "config_version": plan.config_version, "digest": plan.digest, "writes": writes.len()});
     event(tx, head.seq, now, "plan_recorded", None, &said.into())?;
 
-    let mut before = if number > 1 { existing(tx, head.seq)? } else { HashMap::new() };
+    let mut before = if number > 1 { existing(tx, head.seq)? } else { BTreeMap::new() };
     let mut outcomes = Vec::with_capacity(writes.len());
     for (position, write) in (0..).zip(writes) {
         let had = before.remove(&write.write);
@@ -92,7 +92,7 @@ struct Had {
     record_url: Option<String>,
 }
 
-fn existing(tx: &Tx<'_>, seq: CallSeq) -> Result<HashMap<String, Had>, Fault> {
+fn existing(tx: &Tx<'_>, seq: CallSeq) -> Result<BTreeMap<String, Had>, Fault> {
     let mut statement =
         tx.conn.prepare_cached("SELECT write, state, revision, generation, attempt, record_id, record_url FROM writes WHERE call = ?1")?;
     let rows = statement.query_map([seq], |row| {
