@@ -23,7 +23,7 @@ const SET_BACK: SignedDuration = SignedDuration::from_secs(5);
 pub(crate) fn claim(tx: &mut Tx<'_>, claiming: &Claiming) -> Result<Vec<Claim>, Fault> {
     let now = claiming.now;
     let until = now.saturating_add(claiming.lease).unwrap_or(Timestamp::MAX);
-    after_a_clock_set_back(tx, now, until)?;
+    after_a_clock_set_back(tx, &claiming.owner, now, until)?;
     let mut claims = Vec::with_capacity(claiming.max);
     while claims.len() < claiming.max {
         let wanted = claiming.max - claims.len();
@@ -40,8 +40,11 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claiming: &Claiming) -> Result<Vec<Claim>, 
 }
 
 /// A clock that was set back must not make an hour of a wait of seconds: what the faster clock put down for later is as far away from now on
-/// as it was then, and no lease lasts longer than one that begins now.
-fn after_a_clock_set_back(tx: &mut Tx<'_>, now: Timestamp, until: Timestamp) -> Result<(), Fault> {
+/// as it was then, and no lease of this owner lasts longer than one that begins now.
+///
+/// The leases of others are theirs: it may be only this process that is behind, since it stood still between asking for the time and
+/// getting here. Theirs, cut short, would let a request of ours go out beside their own.
+fn after_a_clock_set_back(tx: &mut Tx<'_>, owner: &str, now: Timestamp, until: Timestamp) -> Result<(), Fault> {
     // Not the last line alone: who was at work when it was set back has added some since.
     let newest: Option<Us> = tx
         .conn
@@ -66,9 +69,9 @@ fn after_a_clock_set_back(tx: &mut Tx<'_>, now: Timestamp, until: Timestamp) -> 
         .collect::<rusqlite::Result<_>>()?;
     tx.conn
         .prepare_cached(
-            "UPDATE lanes SET lease_until = ?1, ready_at = ?1 WHERE ready_at IS NOT NULL AND owner IS NOT NULL AND lease_until > ?1",
+            "UPDATE lanes SET lease_until = ?1, ready_at = ?1 WHERE ready_at IS NOT NULL AND owner = ?2 AND lease_until > ?1",
         )?
-        .execute([Us(until)])?;
+        .execute(params![Us(until), owner])?;
     for lane in lanes {
         if !lanes::is_held(tx, lane)? {
             lanes::set_free(tx, lane, now)?;
