@@ -44,7 +44,7 @@ fn payload(planned: &Planned, summary: &str) -> Value {
     let caller = planned.caller;
     let mut call = json!({
         "id": id(planned), "direction": "inbound", "started_at": "2026-11-24T14:00:00Z", "duration_s": 60 + planned.number, "summary": summary,
-        "caller": { "phone": format!("+1512555010{caller}"), "name": NAMES[caller], "email": format!("caller{caller}@example.com") },
+        "caller": { "phone": format!("+1512555{:04}", 100 + caller), "name": NAMES[caller % NAMES.len()], "email": format!("caller{caller}@example.com") },
         "captured": { "colour": planned.colour },
     });
     if planned.follow_up {

@@ -133,13 +133,18 @@ impl Fleet {
 
 /// Runs a seed. `telling` keeps the trace's lines.
 pub(crate) fn run(seed: u64, telling: bool) -> Ran {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
-    runtime.block_on(simulate(seed, telling))
-}
-
-async fn simulate(seed: u64, telling: bool) -> Ran {
     let mut rng = Rng::new(seed);
     let draw = Draw::of(&mut rng);
+    run_drawn(draw, rng, telling).0
+}
+
+/// Runs a world that is drawn already. Gives the world as well, as it is at the end.
+pub(crate) fn run_drawn(draw: Draw, rng: Rng, telling: bool) -> (Ran, Arc<Sim>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    runtime.block_on(simulate(draw, rng, telling))
+}
+
+async fn simulate(draw: Draw, mut rng: Rng, telling: bool) -> (Ran, Arc<Sim>) {
     let (project, files) = project(draw.crm, draw.second);
     let sim = Sim::new(draw.clone(), rng.fork(1), telling);
     let fleet = Arc::new(Fleet {
@@ -185,7 +190,7 @@ async fn simulate(seed: u64, telling: bool) -> Ran {
     check::cover(&state, &mut coverage);
     let requests = state.requests;
     drop(state);
-    Ran { violations: sim.violations(), digest, trace, coverage, requests, draw }
+    (Ran { violations: sim.violations(), digest, trace, coverage, requests, draw }, sim)
 }
 
 /// Lets everything come to rest, with a person who looks after what waits for one.

@@ -61,6 +61,10 @@ pub(crate) struct State {
     pub(crate) killed: Vec<u64>,
     pub(crate) crashes: u32,
     pub(crate) requests: u64,
+    /// Requests that came to nothing: refused, not answered, or never sent.
+    pub(crate) in_vain: u64,
+    /// When a system did something last.
+    pub(crate) last_done: Duration,
     /// The moment, how often something happened in it, and how often at all.
     moment: (Duration, u32, u32),
     stuck: bool,
@@ -81,11 +85,11 @@ pub(crate) struct Sim {
 /// When every simulated world begins.
 const EPOCH: &str = "2026-11-24T15:00:00Z";
 
-/// More at one moment is a circle. A seed's busiest one has some hundreds.
-const MOST_AT_ONCE: u32 = 2_000;
+/// More at one moment is a circle: a seed's busiest one has some hundreds. Each call may add so many.
+const MOST_AT_ONCE: (u32, u32) = (2_000, 20);
 
 /// And so is more altogether: a busy seed has some thousands.
-const MOST: u32 = 60_000;
+const MOST: (u32, u32) = (60_000, 200);
 
 /// So many kills of a process in the middle of something are enough for a seed.
 const MOST_CRASHES: u32 = 7;
@@ -107,6 +111,8 @@ impl Sim {
             killed: Vec::new(),
             crashes: 0,
             requests: 0,
+            in_vain: 0,
+            last_done: Duration::ZERO,
             moment: (Duration::ZERO, 0, 0),
             stuck: false,
             violations: Vec::new(),
@@ -163,7 +169,9 @@ impl Sim {
         let all = state.moment.2 + 1;
         state.moment = (now, count, all);
         drop(state);
-        let circles = count >= MOST_AT_ONCE || all >= MOST;
+        let calls = u32::try_from(self.draw.calls.len()).unwrap_or(u32::MAX);
+        let most = |(least, each): (u32, u32)| least.max(each.saturating_mul(calls));
+        let circles = count >= most(MOST_AT_ONCE) || all >= most(MOST);
         if circles && !self.is_stuck() {
             self.violation("it goes round in circles");
             self.state().stuck = true;

@@ -83,6 +83,7 @@ impl Transport for Wire {
                 process.moment("not connected").await;
                 sleep(Duration::from_millis(3)).await;
                 self.heard(&items);
+                sim.state().in_vain += 1;
                 return Err(SendError::NeverSent("refused".to_owned()));
             }
             let token = (asked.path == "/token").then(|| Counted::new(process, asked.system));
@@ -91,6 +92,9 @@ impl Transport for Wire {
             let heard = timeout(request.timeout, answer).await;
             drop(token);
             self.heard(&items);
+            if !matches!(&heard, Ok(Ok((200..300, _, _)))) {
+                sim.state().in_vain += 1;
+            }
             process.moment("answered").await;
             match heard {
                 Ok(Ok((status, headers, body))) => {
@@ -273,6 +277,10 @@ fn apply(sim: &Sim, asked: &Asked) -> (u16, Value) {
     let revoked = sim.draw.revoked.is_some_and(|(system, from, to)| system == asked.system && (from..to).contains(&elapsed));
     let system = &mut state.systems[asked.system];
     (system.lag, system.revoked) = (lag, revoked);
+    if asked.writes && !revoked {
+        state.last_done = elapsed;
+    }
+    let system = &mut state.systems[asked.system];
     if asked.path == "/token" {
         return system.grant();
     }
