@@ -68,9 +68,7 @@ fn after_a_clock_set_back(tx: &mut Tx<'_>, owner: &str, now: Timestamp, until: T
         .query_map([Us(now)], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     tx.conn
-        .prepare_cached(
-            "UPDATE lanes SET lease_until = ?1, ready_at = ?1 WHERE ready_at IS NOT NULL AND owner = ?2 AND lease_until > ?1",
-        )?
+        .prepare_cached("UPDATE lanes SET lease_until = ?1, ready_at = ?1 WHERE ready_at IS NOT NULL AND owner = ?2 AND lease_until > ?1")?
         .execute(params![Us(until), owner])?;
     for lane in lanes {
         if !lanes::is_held(tx, lane)? {
