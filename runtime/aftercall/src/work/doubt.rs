@@ -124,7 +124,7 @@ impl Hand<'_> {
     fn absent(&self, write: &Write, progress: &mut Progress, settle: Duration, now: Timestamp, records: &mut Vec<Record>) {
         let call = self.claim.call.seq;
         let settle = if planted(Plant::LookTooEarly) { Duration::ZERO } else { settle };
-        let left = settle.saturating_sub(self.worker.doubt(call, &write.id).since.elapsed());
+        let left = settle.saturating_sub(self.worker.doubt(call, &write.id, (progress.plan, progress.attempt)).since.elapsed());
         let looks = if left.is_zero() { self.worker.not_there(call, &write.id) } else { 0 };
         if looks >= LOOKS {
             self.worker.forget_doubt(call, &write.id);

@@ -267,8 +267,8 @@ impl Hand<'_> {
             then: Then::Keep,
         };
         let outcome = self.worker.journal.record_plan(vec![new]).await?.into_iter().next();
-        let outcomes = match outcome {
-            Some(PlanOutcome::Recorded { writes, .. }) => writes,
+        let (number, outcomes) = match outcome {
+            Some(PlanOutcome::Recorded { writes, number }) => (number, writes),
             Some(PlanOutcome::Amended { .. }) => {
                 // A newer word came in while we read: give the lane back, and the call is claimed with it.
                 self.worker.journal.release(claim.guard, now).await?;
@@ -285,7 +285,7 @@ impl Hand<'_> {
             };
             match outcome {
                 WriteOutcome::Recorded => {
-                    let mut progress = Progress::fresh(state);
+                    let mut progress = Progress { plan: number, ..Progress::fresh(state) };
                     if let Some(old) = standing.get(&write.id) {
                         progress.refused.clone_from(&old.refused);
                         progress.attempt = old.attempt;
@@ -587,7 +587,7 @@ impl Hand<'_> {
             Step::Look { at } => {
                 // The wait begins with this attempt, whatever was known of the one before.
                 self.worker.forget_doubt(self.claim.call.seq, &write.id);
-                self.worker.doubt(self.claim.call.seq, &write.id);
+                self.worker.doubt(self.claim.call.seq, &write.id, (progress.plan, progress.attempt));
                 (WriteState::Unknown, Some(at))
             }
             Step::Drop { fields } => {

@@ -20,6 +20,8 @@ use crate::plant::{Plant, planted};
 pub(super) struct Progress {
     /// Its state, as the journal has it or will have it with the next record.
     pub(super) state: WriteState,
+    /// The number of the plan that it is of.
+    pub(super) plan: i64,
     /// Attempts made.
     pub(super) attempt: i64,
     /// The record, once known.
@@ -48,6 +50,7 @@ impl Progress {
     pub(super) fn fresh(state: WriteState) -> Self {
         Self {
             state,
+            plan: 0,
             attempt: 0,
             record_id: None,
             since: None,
@@ -69,6 +72,7 @@ impl Progress {
             refused.filter_map(|f| Some((f["field"].as_str()?.to_owned(), f["because"].as_str().unwrap_or_default().to_owned()))).collect();
         Self {
             state: row.state,
+            plan: row.plan,
             attempt: row.attempt,
             record_id: row.record_id.clone(),
             since: row.since,

@@ -41,6 +41,8 @@ pub type Spawn = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
 /// A write that may be on its way.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Doubt {
+    /// The attempt that it is about: the plan that it was of, and its number. Another process may have sent one since.
+    attempt: (i64, i64),
     /// Since when this process knows.
     pub(super) since: Instant,
     /// How often it was looked for in vain after it could not come any more.
@@ -130,12 +132,18 @@ impl Worker {
         self.read_failures.lock().unwrap_or_else(PoisonError::into_inner).remove(&call);
     }
 
-    /// What is known of a write that may be on its way: begins with the first question about it.
+    /// What is known of an attempt that may be on its way: begins with the first question about it.
     ///
     /// In memory, by the steady clock: a restart, a take-over and a wall clock that jumps make the waiting longer, never shorter.
-    pub(super) fn doubt(&self, call: CallSeq, write: &str) -> Doubt {
+    pub(super) fn doubt(&self, call: CallSeq, write: &str, attempt: (i64, i64)) -> Doubt {
+        let new = Doubt { attempt, since: Instant::now(), absent: 0 };
         let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
-        *doubts.entry((call, write.to_owned())).or_insert_with(|| Doubt { since: Instant::now(), absent: 0 })
+        let doubt = doubts.entry((call, write.to_owned())).or_insert(new);
+        // What was known of an earlier attempt says nothing about this one.
+        if doubt.attempt != attempt {
+            *doubt = new;
+        }
+        *doubt
     }
 
     /// It was looked for after its time, in vain. Gives how often by now.
