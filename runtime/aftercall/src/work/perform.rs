@@ -28,7 +28,7 @@ use super::worker::Worker;
 use crate::connect::{Failure, Outgoing, Sent};
 use crate::journal::{
     self, AnswerRow, CallChange, CallStatus, Claim, Created, FieldWritten, Json, NewEvent, NewPlan, NewWrite, PlanOutcome, Record,
-    Recording, Then, Trouble, WriteChange, WriteOutcome, WriteState,
+    Recording, Then, Trouble, WriteChange, WriteOutcome, WriteRow, WriteState,
 };
 use crate::plant::{Plant, planted};
 
@@ -40,6 +40,9 @@ const SEND_TIME: SignedDuration = SignedDuration::from_secs(40);
 const MAX_ROUNDS: usize = 12;
 /// How long it then waits.
 const ROUNDS_PAUSE: SignedDuration = SignedDuration::from_mins(1);
+
+/// How it stands in the journal that a create has met a record of its own, which may hold what was said before.
+const MET_OWN: &str = "met_own";
 
 /// One call in hand.
 pub(super) struct Hand<'a> {
@@ -202,6 +205,11 @@ impl Hand<'_> {
         }
         // Somebody said something else while it was open what came of this.
         if is_outdated(&plan, &standing) && !under_way(&standing, now) {
+            return None;
+        }
+        // A create that has met its own record is a change of it.
+        let met_own = |row: &WriteRow| row.trouble.as_ref().is_some_and(|trouble| trouble.class == MET_OWN);
+        if self.claim.writes.iter().any(|row| row.state == WriteState::Planned && met_own(row)) {
             return None;
         }
         // Without a system that could not be read: it is made whole as soon as nothing is under way any more.
@@ -457,6 +465,18 @@ impl Hand<'_> {
                 // A create that met our own earlier attempt has written nothing now.
                 progress.stale &= matches!(write.op, Op::Create { .. }) && !landed.created;
                 progress.record_id = Some(landed.id.clone());
+                if self.met_older_words(write, progress, landed.created) {
+                    // It is planned as a change of the record that is there: see `is_outdated`.
+                    progress.stale = true;
+                    let message = "there is one of ours already, perhaps with what was said before".to_owned();
+                    let trouble = Some(Trouble { class: MET_OWN.to_owned(), message, http_status: None });
+                    let (record_id, since) = (progress.record_id.clone(), progress.since);
+                    let planned = WriteChange::to(write.id.clone(), WriteState::Planned);
+                    records.push(Record::Write(WriteChange { trouble, record_id, since, ..planned }));
+                    records.push(event(MET_OWN, Some(&write.id), &json!({"record": landed.id})));
+                    self.stands(write, &landed.id, true, records);
+                    return None;
+                }
                 self.landed(write, progress, &landed.id, landed.url, landed.created, records);
                 None
             }
@@ -467,6 +487,14 @@ impl Hand<'_> {
                 self.failed(write, progress, &failure, now, records)
             }
         }
+    }
+
+    /// Whether a create has met a record of ours that may hold what was said before. What is on record tells nothing about that: an attempt
+    /// that was refused for certain came after the one of which nobody knows, and stands in its place.
+    fn met_older_words(&self, write: &Write, progress: &Progress, created: bool) -> bool {
+        let Op::Create { .. } = write.op else { return false };
+        let takes_words = |rule: &WriteRule| rule.connection.connector.objects.get(&rule.object).is_some_and(|o| o.create_is_upsert);
+        !created && !progress.stale && self.claim.call.revision > 1 && !self.rule(write).is_some_and(takes_words)
     }
 
     pub(super) fn landed(
@@ -497,6 +525,11 @@ impl Hand<'_> {
                 config_version: self.project.version.0.clone(),
             }));
         }
+        self.stands(write, id, created, records);
+    }
+
+    /// The record of a write is there: what the next call of this caller has to know of it.
+    fn stands(&self, write: &Write, id: &str, created: bool, records: &mut Vec<Record>) {
         if let Op::Merge { other, .. } = &write.op {
             let (connection, object) = (write.connection.clone(), write.object.clone());
             records.push(Record::Gone { connection, object, record_id: other.clone() });
