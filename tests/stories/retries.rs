@@ -112,3 +112,48 @@ fn what_could_not_be_read_is_found_and_a_resolved_call_taken_up_again() {
     let twice = desk.run(&["retry", "json:c-1", "--found", "call=X", "--absent", "call"]).exits(2);
     assert!(twice.stderr.contains("two things are said"), "{}", twice.stderr);
 }
+
+/// A call whose words are these; told again with others it is the same call.
+fn told(words: &str) -> Value {
+    tess("c-1", json!({"outcome": "booked", "appointment": slot(9), "summary": words, "follow_up": {"reason": words}}))
+}
+
+/// What of a call ended as a conflict with somebody else's words.
+fn conflicts(desk: &Desk) -> Vec<String> {
+    let story = desk.story("json:c-1");
+    let writes = story["writes"].as_array().cloned().unwrap_or_default();
+    let fields = writes.iter().flat_map(|write| write["receipt"].as_array().cloned().unwrap_or_default());
+    fields.filter(|field| field["state"] == "conflict").map(|field| field.to_string()).collect()
+}
+
+/// Story: the platform tells a call, the answer to a write is lost, and then the platform tells the call again in other words. The newer words
+/// stand in the CRM, and nobody is said to have edited the older ones.
+#[test]
+fn newer_words_follow_an_answer_that_was_lost() {
+    let desk = Desk::hubspot();
+    desk.crm.fault(FaultSpec::next(FaultKind::CommitThenDrop, 1).on_method("POST").on_path("objects/tasks"));
+    let first = crate::support::aftercall(desk.root(), &["sync", "-", "--wait", "0s"], format!("{}\n", told("The first words")).as_bytes());
+    first.exits(1);
+    desk.sync(&[told("The newer words")]).exits(0);
+    assert_eq!(desk.status("json:c-1"), "landed");
+    let tasks = desk.crm_rows("tasks");
+    assert_eq!(tasks.len(), 1, "{tasks:?}");
+    let task = tasks[0].to_string();
+    assert!(task.contains("The newer words") && !task.contains("The first words"), "{task}");
+    assert_eq!(conflicts(&desk), [""; 0]);
+}
+
+/// Story: the same with the calendar's answer.
+#[test]
+fn newer_words_follow_into_the_calendar() {
+    let desk = Desk::hubspot();
+    desk.calendar.fault(FaultSpec::next(FaultKind::CommitThenDrop, 1).on_method("POST").on_path("/events"));
+    let first = crate::support::aftercall(desk.root(), &["sync", "-", "--wait", "0s"], format!("{}\n", told("The first words")).as_bytes());
+    first.exits(1);
+    desk.sync(&[told("The newer words")]).exits(0);
+    assert_eq!(desk.status("json:c-1"), "landed");
+    let events = desk.events();
+    assert_eq!(events.len(), 1, "{events:?}");
+    let event = events[0].to_string();
+    assert!(event.contains("The newer words") && !event.contains("The first words"), "{event}");
+}

@@ -83,7 +83,7 @@ impl Hand<'_> {
                     self.worker.forget_doubt(self.claim.call.seq, &write.id);
                     progress.state = WriteState::Applied;
                     progress.record_id = Some(id.clone());
-                    self.landed(write, progress, &id, None, true, records);
+                    self.landed(write, progress, &id, None, true, records).await;
                 }
                 // It may be sent again, unless that was the last attempt.
                 Ok(None) if !findable(write) => {

@@ -8,6 +8,7 @@ mod callers;
 mod doubt;
 mod gates;
 mod gather;
+mod landed;
 mod memory;
 mod perform;
 mod progress;

@@ -7,10 +7,8 @@ use std::sync::Arc;
 
 use aftercall_config::call::CallOutcome;
 use aftercall_config::decl::{ErrorClass, ExhaustedDecl};
-use aftercall_config::functions::timestamp;
 use aftercall_config::project::{Connection, Pipeline, Project, WriteRule};
-use aftercall_plan::context::{KnownContact, Record as CrmRecord};
-use aftercall_plan::matching;
+use aftercall_plan::context::Record as CrmRecord;
 use aftercall_plan::model::{FieldVerdict, Op, Plan, Write};
 use aftercall_plan::plan::pipeline_for;
 use futures_util::future::join_all;
@@ -19,7 +17,6 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::gather::Trouble as ReadTrouble;
-use super::memory::hashed;
 use super::progress::{Progress, Standing, Verdict, depends_on, due, is_outdated, leave_out, missing, receipt, sends, under_way, verdict};
 use super::retry::{RetryPolicy, policy};
 use super::step::{Attempt, Step, step};
@@ -27,8 +24,8 @@ use super::wording::{findable, first_state, new_write, outgoing, repeatable};
 use super::worker::Worker;
 use crate::connect::{Failure, Outgoing, Sent};
 use crate::journal::{
-    self, AnswerRow, CallChange, CallStatus, Claim, Created, FieldWritten, Json, NewEvent, NewPlan, NewWrite, PlanOutcome, Record,
-    Recording, Then, Trouble, WriteChange, WriteOutcome, WriteRow, WriteState,
+    self, AnswerRow, CallChange, CallStatus, Claim, Json, NewEvent, NewPlan, NewWrite, PlanOutcome, Record, Recording, Then, Trouble,
+    WriteChange, WriteOutcome, WriteRow, WriteState,
 };
 use crate::plant::{Plant, planted};
 
@@ -380,10 +377,6 @@ impl Hand<'_> {
         }
     }
 
-    fn known(&self, id: &str, fields: serde_json::Map<String, Value>) -> KnownContact {
-        KnownContact { id: id.to_owned(), call: self.claim.call.id.clone(), fields }
-    }
-
     /// Puts intents on record, together with what came before.
     async fn intend(&self, ids: &[String], standing: &mut Standing, mut records: Vec<Record>) -> Result<(), journal::Error> {
         for id in ids {
@@ -475,9 +468,10 @@ impl Hand<'_> {
                     records.push(Record::Write(WriteChange { trouble, record_id, since, ..planned }));
                     records.push(event(MET_OWN, Some(&write.id), &json!({"record": landed.id})));
                     self.stands(write, &landed.id, true, records);
+                    records.extend(self.as_it_stands(write, &landed.id).await);
                     return None;
                 }
-                self.landed(write, progress, &landed.id, landed.url, landed.created, records);
+                self.landed(write, progress, &landed.id, landed.url, landed.created, records).await;
                 None
             }
             // A system that calls a write innocent although all that it needs is there has refused it like any other.
@@ -487,76 +481,6 @@ impl Hand<'_> {
                 self.failed(write, progress, &failure, now, records)
             }
         }
-    }
-
-    /// Whether a create has met a record of ours that may hold what was said before. What is on record tells nothing about that: an attempt
-    /// that was refused for certain came after the one of which nobody knows, and stands in its place.
-    fn met_older_words(&self, write: &Write, progress: &Progress, created: bool) -> bool {
-        let Op::Create { .. } = write.op else { return false };
-        let takes_words = |rule: &WriteRule| rule.connection.connector.objects.get(&rule.object).is_some_and(|o| o.create_is_upsert);
-        !created && !progress.stale && self.claim.call.revision > 1 && !self.rule(write).is_some_and(takes_words)
-    }
-
-    pub(super) fn landed(
-        &self,
-        write: &Write,
-        progress: &Progress,
-        id: &str,
-        url: Option<String>,
-        created: bool,
-        records: &mut Vec<Record>,
-    ) {
-        let mut change = WriteChange::to(write.id.clone(), WriteState::Applied);
-        change.record_id = Some(id.to_owned());
-        change.record_url = url;
-        change.receipt = Some(Json::from(receipt(write, progress)));
-        records.push(Record::Write(change));
-        records.push(event("landed", Some(&write.id), &json!({"record": id, "created": created})));
-        let started_at = self.call.started_at.as_ref().and_then(|t| timestamp(&Value::from(t.as_str())));
-        for field in write.fields.iter().filter(|f| f.verdict == FieldVerdict::Write && !progress.refused.contains_key(&f.field)) {
-            let Some(value) = &field.after else { continue };
-            records.push(Record::Field(FieldWritten {
-                connection: write.connection.clone(),
-                object: write.object.clone(),
-                record_id: id.to_owned(),
-                field: field.field.clone(),
-                value: Json::from(value),
-                call_started_at: started_at,
-                config_version: self.project.version.0.clone(),
-            }));
-        }
-        self.stands(write, id, created, records);
-    }
-
-    /// The record of a write is there: what the next call of this caller has to know of it.
-    fn stands(&self, write: &Write, id: &str, created: bool, records: &mut Vec<Record>) {
-        if let Op::Merge { other, .. } = &write.op {
-            let (connection, object) = (write.connection.clone(), write.object.clone());
-            records.push(Record::Gone { connection, object, record_id: other.clone() });
-        } else if self.is_contact(write) {
-            let fields: serde_json::Map<String, Value> =
-                write.fields.iter().filter_map(|f| Some((f.field.clone(), f.after.clone().or_else(|| f.before.clone())?))).collect();
-            if created && matches!(write.op, Op::Create { .. }) {
-                records.push(Record::Created(Created {
-                    connection: write.connection.clone(),
-                    object: write.object.clone(),
-                    record_id: id.to_owned(),
-                    identity: Json::from(Value::Object(fields.clone())),
-                    created_at: self.worker.now(),
-                }));
-            }
-            if let Some(connection) = self.project.connections.get(&write.connection).filter(|connection| connection.index) {
-                let record = aftercall_plan::context::Record { id: id.to_owned(), object: write.object.clone(), fields: fields.clone() };
-                let keys = matching::index_keys(&self.project, &self.pipeline, &record).iter().map(|key| hashed(key)).collect();
-                records.push(Record::Person { connection: connection.id.clone(), id: id.to_owned(), keys });
-            }
-            records.push(Record::Link { connection: write.connection.clone(), record: Json::of(&self.known(id, fields)).ok() });
-        }
-    }
-
-    fn is_contact(&self, write: &Write) -> bool {
-        let connection = &self.pipeline.connection;
-        write.connection == connection.id && connection.connector.decl.find.as_ref().is_some_and(|f| f.object == write.object)
     }
 
     fn failed(
