@@ -20,6 +20,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aftercall_config::finding::{Code, Finding, render};
+use aftercall_config::lock::is_lock;
 use aftercall_config::resolve::{self, Loaded};
 use aftercall_config::source::{Document, Files};
 
@@ -97,7 +98,7 @@ fn files_below(folder: &Path, prefix: &str, out: &mut Vec<(String, Vec<u8>)>) {
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
         if entry.path().is_dir() {
             files_below(&entry.path(), &format!("{name}/"), out);
-        } else if name.ends_with(".toml") {
+        } else if name.ends_with(".toml") || is_lock(&name) {
             out.push((name, fs::read(entry.path()).expect("a fixture can be read")));
         }
     }

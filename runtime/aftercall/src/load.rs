@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use aftercall_config::finding::{Code, Finding, Place};
+use aftercall_config::lock::is_lock;
 use aftercall_config::resolve::{self, Loaded};
 use aftercall_config::source::Files;
 use include_dir::{Dir, include_dir};
@@ -66,6 +67,7 @@ pub fn files(root: &Path) -> (Files, Vec<Finding>) {
     for folder in ["pipelines", "mappings"] {
         list(&root.join(folder), folder, &mut paths, &mut findings);
     }
+    paths.extend(locks(root));
     for (name, path) in paths {
         let size = std::fs::metadata(&path).map(|m| m.len());
         let text = match size {
@@ -109,10 +111,29 @@ fn list(dir: &Path, prefix: &str, out: &mut Vec<(String, PathBuf)>, findings: &m
     }
 }
 
+/// The locks of a project: what its systems told of themselves.
+fn locks(root: &Path) -> Vec<(String, PathBuf)> {
+    let Ok(entries) = std::fs::read_dir(root.join("schema")) else { return Vec::new() };
+    let named = entries.flatten().map(|entry| (format!("schema/{}", entry.file_name().to_string_lossy()), entry.path()));
+    let mut locks: Vec<_> = named.filter(|(name, path)| is_lock(name) && path.is_file()).collect();
+    locks.sort();
+    locks
+}
+
+/// A project's files without its locks: what is not held against what its systems once told.
+pub fn without_locks(files: &Files) -> Files {
+    files.iter().filter(|(path, _)| !is_lock(path)).fold(Files::new(), |all, (path, text)| all.with(path, text.clone()))
+}
+
 /// Reads and loads a project.
 pub fn project(root: &Path) -> (Loaded, Files) {
-    let (files, mut findings) = files(root);
-    let mut loaded = resolve::load(&files);
+    let (files, findings) = files(root);
+    (loaded(&files, findings), files)
+}
+
+/// Loads a project from files that were read; `findings` are about those that could not be.
+pub fn loaded(files: &Files, mut findings: Vec<Finding>) -> Loaded {
+    let mut loaded = resolve::load(files);
     if !findings.is_empty() {
         loaded.project = None;
         // What an unreadable file lacks is not news.
@@ -120,7 +141,7 @@ pub fn project(root: &Path) -> (Loaded, Files) {
         findings.append(&mut loaded.findings);
         loaded.findings = findings;
     }
-    (loaded, files)
+    loaded
 }
 
 /// A source that ships, for reading files of calls in a project that does not take them in over HTTP.

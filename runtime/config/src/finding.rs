@@ -253,6 +253,30 @@ codes! {
     MatchTwice = "AC0607", Error;
     /// A line of a table that an earlier one makes needless.
     TableTwice = "AC0608", Warning;
+    /// A lock that cannot be read.
+    LockUnreadable = "AC0701", Error;
+    /// A lock that does not say how the system is.
+    LockStale = "AC0702", Warning;
+    /// A field that the system does not have.
+    NoSuchField = "AC0703", Error;
+    /// A field that cannot be written.
+    NotWriteable = "AC0704", Error;
+    /// A value of a type that the field does not take.
+    FieldType = "AC0705", Error;
+    /// A text that is longer than the field.
+    TextTooLong = "AC0706", Error;
+    /// Text that may be longer than the field.
+    TextMayBeTooLong = "AC0707", Warning;
+    /// A value that the picklist lacks, and the system refuses.
+    NotInPicklist = "AC0708", Error;
+    /// A value that the picklist lacks, and the system takes all the same.
+    NotInOpenPicklist = "AC0709", Warning;
+    /// A field without which there is no new record, and nothing writes it.
+    RequiredField = "AC0710", Error;
+    /// A field by which records are found or known again, that is missing or not unique.
+    KeyField = "AC0711", Error;
+    /// A field that is read, and that the system does not have.
+    ReadField = "AC0712", Warning;
 }
 
 /// How bad a finding is.

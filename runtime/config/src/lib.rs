@@ -9,6 +9,7 @@ pub mod condition;
 pub mod decl;
 pub mod finding;
 pub mod functions;
+pub mod lock;
 pub mod project;
 pub mod resolve;
 pub mod rules;

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::condition::Condition;
 use crate::decl::{
-    BreakerDecl, ConnectorDecl, EventKind, GrantDecl, IdentityKind, LimitsDecl, ListDecl, ObjectDecl, OnAmbiguous, OnNoIdentity, ParseDecl,
+    BreakerDecl, ConnectorDecl, EventKind, GrantDecl, IdentityKind, LimitsDecl, ListDecl, MetadataDecl, ObjectDecl, OnAmbiguous, OnNoIdentity, ParseDecl,
     PolicyDecl, RetryDecl, SignatureDecl, VerifyDecl, WriteManyDecl,
 };
 use crate::rules::MatchRules;
@@ -168,10 +168,35 @@ pub struct Connector {
     pub users: Option<Request>,
     /// Whether the system is there.
     pub probe: Option<Request>,
+    /// What it tells of its own fields.
+    pub metadata: Option<Metadata>,
     /// Objects with their requests, by the name that mappings use.
     pub objects: IndexMap<String, Object>,
     /// The outer request of a pack, and the item inside.
     pub pack: Option<(Request, Template)>,
+}
+
+/// How a system tells of its own fields, compiled.
+#[derive(Clone, Debug)]
+pub struct Metadata {
+    /// What was written.
+    pub decl: MetadataDecl,
+    /// Describes one object.
+    pub request: Request,
+    /// The system's word for a field's type.
+    pub kind: Template,
+    /// Whether a new record may say it; absent means always.
+    pub create: Option<Condition>,
+    /// Whether a record that is there may be told otherwise; absent means always.
+    pub update: Option<Condition>,
+    /// Whether there is no new record without it; absent means never.
+    pub required: Option<Condition>,
+    /// Whether no two records have the same value; absent means never.
+    pub unique: Option<Condition>,
+    /// Which values of a picklist may be chosen; absent means all.
+    pub active: Option<Condition>,
+    /// Whether other values are refused; absent means never.
+    pub closed: Option<Condition>,
 }
 
 /// One object of a system, with the connector's `[write]` filled in.

@@ -4,6 +4,7 @@
 //! nothing, and text in which every value is absent gives nothing either.
 
 mod check;
+mod gives;
 
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use self::check::check_path;
 use self::check::{Walk, syntax_error};
+pub(crate) use self::gives::{Sort, literal};
 use crate::finding::{Code, Finding, Place};
 use crate::functions::{self, Arg, Function, present, text};
 use crate::types::Type;

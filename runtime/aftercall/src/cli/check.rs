@@ -1,13 +1,22 @@
 //! `aftercall check`: everything that can be known without running.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use aftercall_config::finding::{self, Severity};
+use aftercall_config::finding::{self, Code, Finding, Place, Severity};
+use aftercall_config::lock;
 use aftercall_config::project::Guarantee;
+use aftercall_config::resolve::Loaded;
 use serde_json::{Value, json};
 
+use super::describe;
 use super::talk::{self, data, talk as say};
+use crate::load;
+use crate::service::connections;
+use crate::view::change::{self, Touching};
+
+/// So many changes of a system are named in a finding; `aftercall describe --dry-run` names all.
+const MOST_SAID: usize = 3;
 
 /// How findings are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -31,13 +40,16 @@ pub(crate) struct Args {
     /// How findings are printed
     #[arg(long, value_enum, default_value_t)]
     format: CheckFormat,
+    /// Ask the systems what their fields are now, and not only the locks in `schema/`
+    #[arg(long)]
+    live: bool,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     if !args.dir.exists() {
         anyhow::bail!("there is no folder {}", args.dir.display());
     }
-    let (loaded, _) = crate::load::project(&args.dir);
+    let (loaded, silent) = if args.live { live(&args.dir)? } else { (crate::load::project(&args.dir).0, false) };
     let findings = &loaded.findings;
     match args.format {
         CheckFormat::Human => data(&loaded.render(std::io::stdout().is_terminal())),
@@ -67,7 +79,56 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             guarantees(project);
         }
     }
-    Ok(u8::from(failed))
+    Ok(u8::from(failed || silent))
+}
+
+/// The project held against what its systems tell now, in place of their locks; true where one of them did not tell.
+///
+/// Errors: those of the machine. A project with mistakes of its own is given back as it is, and nobody is asked.
+fn live(root: &Path) -> anyhow::Result<(Loaded, bool)> {
+    let (files, unreadable) = load::files(root);
+    let bare = load::loaded(&load::without_locks(&files), unreadable.clone());
+    let Some(project) = bare.project else { return Ok((load::loaded(&files, unreadable), false)) };
+    let accounts = connections(root, &project)?;
+    let (mut now, mut older, mut silent) = (files.clone(), Vec::new(), false);
+    let runtime = talk::runtime()?;
+    for (id, connection) in &project.connections {
+        if connection.connector.metadata.is_none() || lock::touched(&project, connection).is_empty() {
+            continue;
+        }
+        let path = lock::path_of(id);
+        match runtime.block_on(describe::ask(&accounts, &project, connection)) {
+            Ok(Some(told)) => {
+                if let Some(before) = describe::known(&files, &path) {
+                    older.extend(differs(id, &path, &describe::touching(&project, connection, &before, &told)));
+                }
+                now.insert(path, told.text());
+            }
+            Ok(None) => {}
+            Err((object, failure)) => {
+                silent = true;
+                say(&format!("{} {}\n", talk::red("error:"), describe::trouble(connection, &object, &failure)));
+            }
+        }
+    }
+    let mut loaded = load::loaded(&now, unreadable);
+    loaded.findings.extend(older);
+    finding::sort(&mut loaded.findings, &loaded.documents);
+    Ok((loaded, silent))
+}
+
+/// That a lock says something else than the system now.
+fn differs(connection: &str, path: &str, changes: &[Touching]) -> Option<Finding> {
+    let mut said: Vec<String> = changes
+        .iter()
+        .map(|(one, _)| format!("{}{} {}", one.object, one.field.as_ref().map(|f| format!(".{f}")).unwrap_or_default(), change::said(one)))
+        .collect();
+    let count = said.len();
+    said.truncate(MOST_SAID);
+    let more = if count > MOST_SAID { format!("; and {} more", count - MOST_SAID) } else { String::new() };
+    let message = format!("this lock is not how `{connection}` is now: {}{more}", said.join("; "));
+    let finding = Finding::new(Code::LockStale, message, Place::file(path)).help(format!("run `aftercall describe {connection}`"));
+    (count > 0).then_some(finding)
 }
 
 fn s(n: usize) -> &'static str {

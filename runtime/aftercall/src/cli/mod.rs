@@ -9,6 +9,7 @@ mod check;
 mod completions;
 mod dead;
 mod demo;
+mod describe;
 mod differences;
 mod explain;
 mod init;
@@ -55,6 +56,8 @@ enum Command {
     Init(init::Args),
     /// Find everything that can be known to be wrong without running
     Check(check::Args),
+    /// Take the lock: what a system tells of its own fields, what changed, and which lines that touches
+    Describe(describe::Args),
     /// Dry run: what each call would write, field by field, and how many requests it takes
     Plan(plan::Args),
     /// Work a batch of calls to the end
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Describe(args) => describe::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Sync(args) => sync::run(&args),
         Command::Run(args) => run::run(&args),

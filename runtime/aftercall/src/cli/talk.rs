@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use aftercall_config::project::Project;
+use aftercall_config::resolve::Loaded;
 use aftercall_config::source::Files;
 use anstyle::{AnsiColor, Style};
 
@@ -51,11 +52,16 @@ pub(crate) fn project(root: &Path) -> anyhow::Result<(Project, Files)> {
         anyhow::bail!("there is no folder {}", root.display());
     }
     let (loaded, files) = load::project(root);
+    Ok((sound(root, loaded)?, files))
+}
+
+/// A loaded project, or what is wrong with it said. Errors: as for [`project`].
+pub(crate) fn sound(root: &Path, loaded: Loaded) -> anyhow::Result<Project> {
     if !loaded.findings.is_empty() {
         talk(&loaded.render(std::io::stderr().is_terminal()));
     }
     match loaded.project {
-        Some(project) => Ok((project, files)),
+        Some(project) => Ok(project),
         None => anyhow::bail!("the project in {} has {}", root.display(), count(&loaded.findings)),
     }
 }

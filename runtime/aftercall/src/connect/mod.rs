@@ -12,6 +12,7 @@ mod breaker;
 mod classify;
 mod connections;
 mod crowd;
+mod describe;
 mod exchange;
 mod failure;
 mod http;

@@ -1,6 +1,7 @@
 //! What things look like: plans, the call log, one call's story. A view of values; it decides nothing.
 
 pub mod calls;
+pub(crate) mod change;
 pub mod decision;
 pub(crate) mod difference;
 pub mod plan;

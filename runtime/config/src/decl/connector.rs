@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::BreakerDecl;
 use super::many::{FindManyDecl, RelatedManyDecl, WriteManyDecl};
 use super::matching::KeyId;
+use super::{BreakerDecl, MetadataDecl};
 
 /// How to talk to a system.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -51,6 +51,8 @@ pub struct ConnectorDecl {
     pub related: IndexMap<String, RelatedDecl>,
     /// How a colleague's e-mail becomes the system's id for them.
     pub users: Option<LookupDecl>,
+    /// How the system tells of its own fields. Left out: it does not, and nothing can be proved about them.
+    pub metadata: Option<MetadataDecl>,
     /// Objects, by the name that mappings use.
     pub object: IndexMap<String, ObjectDecl>,
     /// Writes of every object that does not say otherwise.
@@ -310,6 +312,10 @@ pub struct ObjectDecl {
     pub url: Option<String>,
     /// How the system will know a record of ours again. Left out: it cannot, so an unknown outcome waits for a person.
     pub identity: Option<IdentityDecl>,
+    /// Fields without which the system refuses a new record, where its own metadata does not say so. Of each list one is enough:
+    /// `[["email", "lastname"], ["owner"]]`.
+    #[serde(default)]
+    pub required: Vec<Vec<String>>,
     /// Fields that are always read.
     #[serde(default)]
     pub select: Vec<String>,

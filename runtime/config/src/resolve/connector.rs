@@ -7,9 +7,12 @@ use serde_json::Value;
 
 use super::scope::request_types;
 use super::{Typed, arc};
-use crate::decl::{BookingDecl, ConnectorDecl, LimitsDecl, LookupDecl, ObjectDecl, RequestDecl, WriteManyDecl, WritesDecl};
+use crate::condition::Condition;
+use crate::decl::{
+    BookingDecl, ConnectorDecl, LimitsDecl, LookupDecl, MetadataDecl, ObjectDecl, RequestDecl, WriteManyDecl, WritesDecl,
+};
 use crate::finding::{Code, Finding, Place};
-use crate::project::{Booking, Connector, Look, Object, Origin, Request, WriteMany};
+use crate::project::{Booking, Connector, Look, Metadata, Object, Origin, Request, WriteMany};
 use crate::source::path;
 use crate::template::Template;
 use crate::types::Type;
@@ -27,6 +30,7 @@ const PLACES: &[(&[&str], &[&str])] = &[
     (&["related", "*"], &["rows", "id", "fields"]),
     (&["related", "*", "many"], &["link_rows", "from", "to"]),
     (&["users"], &["rows", "id"]),
+    (&["metadata"], &["fields", "name", "label", "length", "values", "value"]),
     (&["object", "*", "booking"], &["rows", "id", "row_start", "row_end", "row_title"]),
     (&["object", "*", "write"], &["id", "fields"]),
     (&["write"], &["id", "fields"]),
@@ -119,6 +123,7 @@ pub(super) fn resolve(name: &str, typed: &Typed<ConnectorDecl>, findings: &mut V
         Some((request, item))
     });
     let probe = decl.probe.as_ref().and_then(|probe| compile.request(probe, place.clone().down("probe"), &[]));
+    let metadata = decl.metadata.as_ref().and_then(|m| compile.metadata(m, &place.clone().down("metadata")));
     super::retry::check_breaker(&decl.breaker, &place, compile.findings);
     compile.objects();
     for (section, keys) in PLACES {
@@ -149,6 +154,7 @@ pub(super) fn resolve(name: &str, typed: &Typed<ConnectorDecl>, findings: &mut V
         related_many,
         users,
         probe,
+        metadata,
         objects,
         pack,
     })
@@ -299,6 +305,23 @@ impl Compile<'_> {
             origin: self.origin(&["object", key]),
             identity_origin: self.origin(&["object", key, "identity"]),
         }
+    }
+
+    fn metadata(&mut self, decl: &MetadataDecl, place: &Place) -> Option<Metadata> {
+        let request = self.request(&decl.request, place.clone().down("request"), &[]);
+        let field = Type::record([("field", Type::Any)]);
+        let kind = Template::compile(&Value::from(decl.r#type.as_str()), &place.clone().down("type"), &field, self.findings);
+        let before = self.findings.len();
+        let mut condition = |text: &Option<String>, key: &str, types: &Type| {
+            text.as_ref().and_then(|text| Condition::compile(text, &place.clone().down(key), types, self.findings))
+        };
+        let [create, update] = [(&decl.create, "create"), (&decl.update, "update")].map(|(text, key)| condition(text, key, &field));
+        let [required, unique] = [(&decl.required, "required"), (&decl.unique, "unique")].map(|(text, key)| condition(text, key, &field));
+        let closed = condition(&decl.closed, "closed", &field);
+        let active = condition(&decl.active, "active", &Type::record([("value", Type::Any)]));
+        let sound = self.findings.len() == before;
+        let compiled = Metadata { decl: decl.clone(), request: request?, kind: kind?, create, update, required, unique, active, closed };
+        sound.then_some(compiled)
     }
 
     fn booking(&mut self, decl: &BookingDecl, place: Place) -> Option<Booking> {

@@ -4,7 +4,9 @@
 
 mod connector;
 mod context;
+mod fits;
 mod list;
+mod lock;
 mod mapping;
 mod matching;
 mod pipeline;
@@ -22,6 +24,7 @@ use sha2::{Digest, Sha256};
 
 use crate::decl::{ConnectorDecl, MappingDecl, MatchDecl, PipelineDecl, ProjectDecl, SourceDecl, TableDecl};
 use crate::finding::{self, Code, Documents, Finding, Place, Severity};
+use crate::lock::{Lock, is_lock};
 use crate::project::{ConfigVersion, Project};
 use crate::schema::{self, Kind, LeftOut};
 use crate::source::{Document, Files, Step};
@@ -87,6 +90,8 @@ pub(crate) struct Written {
     pub(crate) matches: BTreeMap<String, Typed<MatchDecl>>,
     pub(crate) tables: BTreeMap<String, Typed<TableDecl>>,
     pub(crate) pipelines: BTreeMap<String, Typed<PipelineDecl>>,
+    /// What systems told of themselves, by the path of the file.
+    pub(crate) locks: BTreeMap<String, Lock>,
     /// Names of files that are there but have errors of their own: what refers to them is not to blame.
     pub(crate) broken: Vec<String>,
 }
@@ -105,7 +110,15 @@ pub fn load(files: &Files) -> Loaded {
     let mut written = Written::default();
     let mut project: Option<Typed<ProjectDecl>> = None;
     let mut left_out: BTreeMap<Arc<str>, Vec<LeftOut>> = BTreeMap::new();
+    let mut unreadable: Vec<(String, String)> = Vec::new();
     for (path, text) in files.iter() {
+        if is_lock(path) {
+            match Lock::parse(text) {
+                Ok(lock) => drop(written.locks.insert(path.to_owned(), lock)),
+                Err(error) => unreadable.push((path.to_owned(), error)),
+            }
+            continue;
+        }
         let Some(kind) = Kind::of_path(path) else {
             findings.extend(misplaced(path));
             continue;
@@ -136,6 +149,14 @@ pub fn load(files: &Files) -> Loaded {
         };
         if !known {
             written.broken.push(path.to_owned());
+        }
+    }
+    // Other JSON in that folder is somebody's own.
+    let connections: Vec<&String> = project.iter().flat_map(|project| project.decl.connection.keys()).collect();
+    for (path, error) in unreadable {
+        if let Some(connection) = connections.iter().find(|name| crate::lock::path_of(name) == path) {
+            let finding = Finding::new(Code::LockUnreadable, format!("this lock cannot be read: {error}"), Place::file(&path));
+            findings.push(finding.help(format!("`aftercall describe {connection}` writes it anew")));
         }
     }
     if files.get("aftercall.toml").is_none() {

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::connector::origin_of;
+use super::lock::{self, Locked};
 use super::mapping::Connectors;
 use super::retry::{self, duration};
 use super::scope::{call_only_types, open_types, pipeline_types};
@@ -16,7 +17,7 @@ use crate::decl::{GuaranteeDecl, IdentityKind, MappingDecl, PipelineDecl, Projec
 use crate::finding::{Code, Finding, Place, listed, nearest};
 use crate::project::{Connection, Due, FieldRule, LinkRule, Object, Pick, Pipeline, RouteRule, Target, WriteRule};
 use crate::rules::MatchRules;
-use crate::source::path;
+use crate::source::{Document, path};
 use crate::template::Template;
 use crate::types::Type;
 
@@ -89,7 +90,19 @@ pub(super) fn resolve(
     // A write that is missing because something else is wrong with it is not missed by links.
     let complete = writes.len() == decl.write.len() && typed.whole(&["write"]);
     link_writes(typed, decl, &mut writes, complete, written, findings);
+    for rule in &writes {
+        let Some((index, write)) = decl.write.iter().enumerate().find(|(_, write)| write.id == rule.id) else { continue };
+        let Some(mapping) = written.mappings.get(&write.mapping).filter(|mapping| mapping.untouched("fields")) else { continue };
+        if rule.target.is_some() != write.target.is_some() || !typed.untouched("write") {
+            continue;
+        }
+        let at = place.clone().down("write").item(index).down("mapping");
+        lock::covered(rule, Locked::of(&rule.connection, written), mapping, &at, findings);
+    }
     let connection = connection?;
+    if let Some(locked) = Locked::of(&connection, written) {
+        locked.reads(&decl.context.fields, &place.clone().down("context").down("fields"), findings);
+    }
     let read_fields = read_fields(&connection, &writes, &decl.context.fields);
     let matching_file: Arc<str> = format!("mappings/match/{}.toml", decl.r#match.r#use).into();
     Some(Pipeline {
@@ -253,7 +266,12 @@ impl WriteContext<'_> {
 
     /// What conditions and templates of this pipeline see.
     fn types(&self, route: bool) -> Type {
-        self.pipeline.map_or_else(|| open_types(route), |c| pipeline_types(&c.connector.decl, route))
+        let Some(connection) = self.pipeline else { return open_types(route) };
+        let types = pipeline_types(&connection.connector.decl, route);
+        match Locked::of(connection, self.written) {
+            Some(locked) => lock::typed(types, locked),
+            None => types,
+        }
     }
 
     fn find_mapping(
@@ -338,21 +356,47 @@ impl WriteContext<'_> {
             let message = format!("`{}` carries aftercall's own marker", identity.field);
             findings.push(Finding::new(Code::Policy, message, place.clone().key()).help("leave this field out; it is filled in by itself"));
         }
-        Some(WriteRule {
+        let (rules, places): (Vec<FieldRule>, Vec<Place>) = fields.into_values().unzip();
+        let rule = WriteRule {
             id: write.id.clone(),
             connection: connection.clone(),
             object: mapping.decl.object.clone(),
             target,
             when,
             route: write.route.clone(),
-            fields: fields.into_values().map(|(rule, _)| rule).collect(),
+            fields: rules,
             links: Vec::new(),
             retry: write.retry.clone().into_iter().collect(),
             verify: write.verify,
             at_least_once: write.guarantee == Some(GuaranteeDecl::AtLeastOnce),
             origin: origin_of(self.typed, at),
             mapping_file: mapping.document.file.clone(),
-        })
+        };
+        // A target that is not understood has its own finding, and whether records are made is not known.
+        if rule.target.is_some() == write.target.is_some() {
+            self.check_lock(&rule, &places, &mapping.document, &routed, &at.clone().down("mapping"), findings);
+        }
+        Some(rule)
+    }
+
+    /// Holds a write against the lock of its connection, where there is one.
+    fn check_lock(
+        &self,
+        rule: &WriteRule,
+        places: &[Place],
+        mapping: &Document,
+        types: &Type,
+        at: &Place,
+        findings: &mut Vec<Finding>,
+    ) {
+        match Locked::of(&rule.connection, self.written) {
+            Some(locked) => {
+                let document = |place: &Place| if place.file == mapping.file { mapping } else { &self.typed.document };
+                let fields = rule.fields.iter().zip(places).map(|(rule, place)| (rule, place, document(place)));
+                locked.fields(rule, fields, types, at, findings);
+            }
+            None => lock::other_system(&rule.connection, self.written, at, findings),
+        }
     }
 
     fn check_requests(
