@@ -11,6 +11,7 @@ mod callers;
 mod clock;
 mod command_line;
 mod context;
+mod describe;
 mod dry_run;
 mod findings;
 mod follow_ups;

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::call::CallOutcome;
 use crate::caller::CallerContext;
 use crate::decl::{ConnectorDecl, MappingDecl, MatchDecl, PipelineDecl, ProjectDecl, SourceDecl, TableDecl};
+use crate::lock::Lock;
 
 pub use self::fit::validate;
 pub(crate) use self::fit::{LeftOut, mend};
@@ -39,11 +40,13 @@ pub enum Kind {
     CallOutcome,
     /// What is told about a caller, as JSON.
     CallerContext,
+    /// `schema/<connection>.json`: what a system told of its own fields.
+    Lock,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Project,
         Self::Pipeline,
         Self::Mapping,
@@ -53,6 +56,7 @@ impl Kind {
         Self::MatchTable,
         Self::CallOutcome,
         Self::CallerContext,
+        Self::Lock,
     ];
 
     /// The name in `schema/<name>.schema.json`.
@@ -67,6 +71,7 @@ impl Kind {
             Self::MatchTable => "match-table",
             Self::CallOutcome => "call-outcome",
             Self::CallerContext => "caller-context",
+            Self::Lock => "lock",
         }
     }
 
@@ -100,6 +105,7 @@ impl Kind {
             Self::MatchTable => generate::<TableDecl>(),
             Self::CallOutcome => generate::<CallOutcome>(),
             Self::CallerContext => generate::<CallerContext>(),
+            Self::Lock => generate::<Lock>(),
         };
         simplify(&mut schema);
         schema

@@ -187,7 +187,10 @@ impl Against<'_> {
                 findings.push(self.locked.suggest(Finding::new(Code::NoSuchField, message, at), name, self.known));
                 continue;
             };
-            self.writeable(name, field, &at, other, findings);
+            if let Some(finding) = self.not_writeable(name, field, &at, other) {
+                findings.push(finding);
+                continue;
+            }
             let gives = self.rule.value.gives(types);
             let values = self.values(&gives.values, gives.others.is_empty(), &value_at);
             self.values_fit(name, field, &values, findings);
@@ -203,7 +206,7 @@ impl Against<'_> {
         format!("`{}.{field}`", self.object)
     }
 
-    fn writeable(&self, name: &str, field: &LockedField, at: &Place, other: bool, findings: &mut Vec<Finding>) {
+    fn not_writeable(&self, name: &str, field: &LockedField, at: &Place, other: bool) -> Option<Finding> {
         let creates = self.new && self.rule.on_create != PolicyDecl::Never;
         let updates = self.rule.on_update != PolicyDecl::Never;
         let full = self.full(name);
@@ -214,9 +217,9 @@ impl Against<'_> {
             }
             (true, false) if updates => (format!("{full} is taken on a new record only"), "write `on_update = \"never\"`"),
             (false, true) if creates => (format!("{full} cannot be written on a new record"), "write `on_create = \"never\"`"),
-            _ => return,
+            _ => return None,
         };
-        findings.push(Finding::new(Code::NotWriteable, message, at.clone()).help(help));
+        Some(Finding::new(Code::NotWriteable, message, at.clone()).help(help))
     }
 
     /// The values that go into the field for certain, translated, each with its place. `all`: there are no others.

@@ -145,7 +145,7 @@ pub fn load(files: &Files) -> Loaded {
             Kind::Source => insert(&mut written.sources, folder(), document, out, &mut findings),
             Kind::Match => insert(&mut written.matches, name("mappings/match"), document, out, &mut findings),
             Kind::MatchTable => insert(&mut written.tables, path.to_owned(), document, out, &mut findings),
-            Kind::CallOutcome | Kind::CallerContext => true,
+            Kind::CallOutcome | Kind::CallerContext | Kind::Lock => true,
         };
         if !known {
             written.broken.push(path.to_owned());

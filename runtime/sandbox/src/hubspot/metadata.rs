@@ -1,6 +1,6 @@
 //! `/crm/v3/properties/{type}`: reading definitions and making new ones.
 //!
-//! Source: HubSpot's guide on properties. Deleting and changing definitions is not there.
+//! Source: HubSpot's guide on properties. Deleting and changing definitions is not there; settings do what an administrator would.
 
 use std::sync::Arc;
 
@@ -69,4 +69,27 @@ fn create(store: &mut Store, kind: Kind, body: &Value) -> Result<Value, Problem>
     let made = property.json();
     store.schema_mut(kind).insert(Arc::clone(&property.name), property);
     Ok(made)
+}
+
+/// What an administrator does to definitions, as a setting: `custom_properties` or `hidden_properties`.
+///
+/// Errors: a sentence about the setting.
+pub(super) fn set(store: &mut Store, setting: &str, value: &Value) -> Result<(), String> {
+    let kinds = value.as_object().ok_or_else(|| format!("{setting} is an object: {{\"contacts\": [...]}}"))?;
+    for (name, list) in kinds {
+        let kind = Kind::named(name).ok_or_else(|| format!("there is no object {name}"))?;
+        for one in list.as_array().ok_or_else(|| format!("the properties of {name} are not a list"))? {
+            if setting == "hidden_properties" {
+                let hidden = one.as_str().and_then(|hidden| store.schema_mut(kind).shift_remove(hidden));
+                hidden.ok_or_else(|| format!("{name} has no property {one}"))?;
+                continue;
+            }
+            let property = property::parse(one)?;
+            if property.unique {
+                store.index.also(kind, Arc::clone(&property.name));
+            }
+            store.schema_mut(kind).insert(Arc::clone(&property.name), property);
+        }
+    }
+    Ok(())
 }

@@ -58,6 +58,8 @@ const EPOCH: &str = "2026-01-01T00:00:00.000Z";
 /// - `search_limit`: searches in a second; 5.
 /// - `static_token`: whether `pat-sandbox` is taken; true.
 /// - `static_token_expires`: whether expiring tokens ends `pat-sandbox` too; false.
+/// - `custom_properties`: `{"contacts": [...]}`, definitions as the API takes them; one of a known name takes its place.
+/// - `hidden_properties`: `{"contacts": ["NAME"]}`, as if an administrator had archived them.
 /// - `unique_conflict`: the status of a taken value of a custom unique property, 409 or 400; 409.
 #[derive(Debug)]
 pub struct HubSpot {
@@ -278,6 +280,7 @@ impl Vendor for HubSpot {
                         other => return Err(format!("unique_conflict must be 400 or 409, not {other}")),
                     }
                 }
+                "custom_properties" | "hidden_properties" => metadata::set(&mut self.store, name, value)?,
                 other => return Err(format!("hubspot has no setting {other}")),
             }
         }

@@ -151,6 +151,8 @@ const CONTACT: &[Row] = &[
     ("hs_email_optout", "Unsubscribed from all email", Bool, "booleancheckbox", ReadOnly),
     ("notes_last_contacted", "Last Contacted", Datetime, "date", Calculated),
     ("notes_last_updated", "Last Activity Date", Datetime, "date", Calculated),
+    ("notes_next_activity_date", "Next Activity Date", Datetime, "date", Calculated),
+    ("associatedcompanyid", "Primary Associated Company ID", Number, "number", ReadOnly),
     ("num_associated_deals", "Number of Associated Deals", Number, "number", Calculated),
     ("createdate", "Create Date", Datetime, "date", ReadOnly),
     ("lastmodifieddate", "Last Modified Date", Datetime, "date", ReadOnly),
