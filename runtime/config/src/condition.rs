@@ -609,7 +609,10 @@ fn eval(expr: &Expr, data: &Value) -> Option<Value> {
 fn find<'a>(data: &'a Value, path: &[String]) -> Option<&'a Value> {
     let mut here = data;
     for name in path {
-        here = here.get(name)?;
+        here = match here {
+            Value::Array(items) => items.get(name.parse::<usize>().ok()?)?,
+            other => other.get(name)?,
+        };
     }
     present(here).then_some(here)
 }

@@ -13,6 +13,7 @@ fn types() -> Type {
         ("appointment", Type::record([("start", Type::Text)])),
         ("tags", Type::List(Box::new(Type::Text))),
         ("captured", Type::Any),
+        ("deals", Type::List(Box::new(Type::record([("stage", Type::Text)])))),
     ])
 }
 
@@ -22,6 +23,7 @@ fn check(source: &str, expected: bool) {
     let condition = Condition::compile(source, &Place::file("x.toml"), &types(), &mut findings);
     assert_eq!(findings, []);
     let data = json!({"outcome": "booked", "call": {"duration_s": 12, "direction": "inbound"}, "tags": ["vip"], "captured": {"age": 5},
+        "deals": [{"stage": "New"}, {"stage": "Won"}],
         "appointment": {"start": "2026-11-24T09:00:00-08:00"}});
     assert_eq!(condition.map(|c| c.holds(&data)), Some(expected));
 }
@@ -46,6 +48,7 @@ fn conditions() {
     check("captured.none < 5", false);
     check("contains(tags, 'vip') && size(tags) == 1", true);
     check("like(outcome, 'book*')", true);
+    check("deals.0.stage == 'New' && deals.1.stage != 'New' && !has(deals.2)", true);
     check("appointment.start > '2026-11-24T10:00:00Z'", true);
 }
 
