@@ -94,7 +94,11 @@ fn a_mistake_about_a_field_is_found_before_it_runs() {
     let desk = Desk::salesforce();
     describe(&desk);
     desk.edit(MAPPING, "FirstName = ", "FrstName = ");
-    desk.edit(MAPPING, "[fields]\n", "[fields]\nName = \"{{caller.name}}\"\nBirthdate = \"{{call.started_at}}\"\nTitle = \"{{summary}}\"\n");
+    desk.edit(
+        MAPPING,
+        "[fields]\n",
+        "[fields]\nName = \"{{caller.name}}\"\nBirthdate = \"{{call.started_at}}\"\nTitle = \"{{summary}}\"\n",
+    );
     desk.edit("pipelines/front-desk.toml", "\"Needs Analysis\"", "\"Need Analysis\"");
     let found = findings(&desk, &[], 1);
     says(&found, &["AC0703", MAPPING, "`FrstName`", "did you mean `FirstName`?"]);
@@ -141,7 +145,10 @@ fn another_system_is_held_to_its_own_words() {
     says(&found, &["AC0708 pipelines/front-desk.toml", "no value `spanish`"]);
     says(&found, &["AC0703 mappings/hubspot/call.toml", "no field `hs_call_title` on `calls`"]);
     // What HubSpot does not tell, the connector knows: a task has a due time.
-    desk.write("mappings/acme/task.toml", "system = \"hubspot\"\nobject = \"task\"\n[fields]\nhs_task_subject = \"Call back\"\nhs_task_priority = \"URGENT\"\n");
+    desk.write(
+        "mappings/acme/task.toml",
+        "system = \"hubspot\"\nobject = \"task\"\n[fields]\nhs_task_subject = \"Call back\"\nhs_task_priority = \"URGENT\"\n",
+    );
     desk.edit("pipelines/front-desk.toml", "mapping = \"hubspot/task\"", "mapping = \"acme/task\"");
     let found = findings(&desk, &[], 1);
     says(&found, &["AC0710 pipelines/front-desk.toml", "a new `tasks` needs `hs_timestamp`"]);
@@ -170,7 +177,10 @@ fn a_system_that_does_not_tell_leaves_the_lock_as_it_was() {
     let kept = lock(&desk);
     desk.crm.fault(FaultSpec::new(FaultKind::RevokeToken));
     let seen = desk.run(&["describe", "crm"]).exits(1).seen();
-    assert!(seen.contains("Salesforce does not let us in") && seen.contains("[connection.crm]") && seen.contains("stays as it was"), "{seen}");
+    assert!(
+        seen.contains("Salesforce does not let us in") && seen.contains("[connection.crm]") && seen.contains("stays as it was"),
+        "{seen}"
+    );
     desk.crm.clear_faults();
     desk.crm.fault(FaultSpec::new(FaultKind::Down));
     let seen = desk.run(&["describe", "crm"]).exits(1).seen();
@@ -204,4 +214,35 @@ fn a_lock_changes_no_config_version() {
     describe(&desk);
     assert!(before.is_some());
     assert_eq!(version(&desk), before);
+}
+
+/// Story: an editor knows the project: its names complete, the org's own fields with their labels, and a field that there is not is marked.
+#[test]
+fn a_project_has_schemas_of_its_own() {
+    let desk = Desk::salesforce();
+    describe(&desk);
+    desk.run(&["schema", "--project", ".", "--out", "editor"]).exits(0);
+    let read = |name: &str| -> Value {
+        let text = std::fs::read_to_string(desk.root().join("editor").join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let pipeline = read("pipeline.schema.json");
+    assert_eq!(pipeline["properties"]["connection"]["enum"], json!(["calendar", "crm"]));
+    let write = &pipeline["definitions"]["WriteDecl"]["properties"];
+    assert!(write["mapping"]["enum"].as_array().is_some_and(|names| names.contains(&json!("acme/contact"))), "{write}");
+    assert_eq!(write["route"]["enum"], json!(["front_desk"]));
+    assert!(read("project.schema.json")["properties"]["source"]["properties"]["vapi"].is_object());
+    let contact = read("mapping.crm.contact.schema.json");
+    let fields = &contact["properties"]["fields"];
+    assert_eq!(fields["additionalProperties"], json!(false));
+    assert!(fields["properties"]["Name"].is_null() && fields["properties"]["Caller_Key__c"].is_null(), "what nobody writes is not offered");
+    assert_eq!(fields["properties"]["LastName"]["description"], "Last Name: text, at most 80 characters, needed by a new record.");
+    let language = &fields["properties"]["Preferred_Language__c"];
+    assert_eq!(language.pointer("/allOf/1/properties/map/additionalProperties/enum"), Some(&json!(["English", "Spanish", "French"])));
+    // The files that there are stand up to it, as an editor would see.
+    let mapping: Value = toml::from_str(&std::fs::read_to_string(desk.root().join(MAPPING)).expect("a mapping")).expect("TOML");
+    let known = fields["properties"].as_object().expect("fields");
+    for name in mapping["fields"].as_object().expect("fields").keys() {
+        assert!(known.contains_key(name), "{name}");
+    }
 }

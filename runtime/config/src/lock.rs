@@ -377,9 +377,12 @@ mod tests {
         let text = lock.text();
         assert_eq!(Lock::parse(&text).as_ref(), Ok(&lock));
         assert_eq!(text.lines().filter(|line| line.contains("\"type\"")).count(), 2, "a line per field: {text}");
-        assert_eq!(Lock { version: 1, system: "acme".to_owned(), ..Lock::default() }.text().parse::<Value>().ok(), Some(json!({
-            "version": 1, "system": "acme", "objects": {},
-        })));
+        assert_eq!(
+            Lock { version: 1, system: "acme".to_owned(), ..Lock::default() }.text().parse::<Value>().ok(),
+            Some(json!({
+                "version": 1, "system": "acme", "objects": {},
+            }))
+        );
     }
 
     #[test]
@@ -389,7 +392,9 @@ mod tests {
         assert!(wrong("{}").contains("no `version`"));
         assert!(wrong("{\"version\": 2}").contains("reads 1"));
         assert!(wrong("<<<<<<< HEAD\n{}").contains("git"));
-        assert!(wrong("{\"version\": 1, \"system\": \"a\", \"objects\": {\"C\": {\"fields\": {\"F\": {}}}}}").contains("objects.C.fields.F"));
+        assert!(
+            wrong("{\"version\": 1, \"system\": \"a\", \"objects\": {\"C\": {\"fields\": {\"F\": {}}}}}").contains("objects.C.fields.F")
+        );
     }
 
     #[test]

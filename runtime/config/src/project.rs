@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::condition::Condition;
 use crate::decl::{
-    BreakerDecl, ConnectorDecl, EventKind, GrantDecl, IdentityKind, LimitsDecl, ListDecl, MetadataDecl, ObjectDecl, OnAmbiguous, OnNoIdentity, ParseDecl,
-    PolicyDecl, RetryDecl, SignatureDecl, VerifyDecl, WriteManyDecl,
+    BreakerDecl, ConnectorDecl, EventKind, GrantDecl, IdentityKind, LimitsDecl, ListDecl, MetadataDecl, ObjectDecl, OnAmbiguous,
+    OnNoIdentity, ParseDecl, PolicyDecl, RetryDecl, SignatureDecl, VerifyDecl, WriteManyDecl,
 };
 use crate::rules::MatchRules;
 use crate::template::Template;

@@ -8,9 +8,7 @@ use serde_json::Value;
 use super::scope::request_types;
 use super::{Typed, arc};
 use crate::condition::Condition;
-use crate::decl::{
-    BookingDecl, ConnectorDecl, LimitsDecl, LookupDecl, MetadataDecl, ObjectDecl, RequestDecl, WriteManyDecl, WritesDecl,
-};
+use crate::decl::{BookingDecl, ConnectorDecl, LimitsDecl, LookupDecl, MetadataDecl, ObjectDecl, RequestDecl, WriteManyDecl, WritesDecl};
 use crate::finding::{Code, Finding, Place};
 use crate::project::{Booking, Connector, Look, Metadata, Object, Origin, Request, WriteMany};
 use crate::source::path;

@@ -55,7 +55,9 @@ pub(super) fn sort(field: FieldType, sort: Sort, converts: bool) -> Option<(&'st
         (FieldType::Other, _) => return None,
         (_, Sort::Group) => "name one value, or {{join LIST}}",
         (FieldType::Boolean, Sort::Words | Sort::Number | Sort::Moment | Sort::Day) => "write a comparison: {{eq outcome 'booked'}}",
-        (FieldType::Number | FieldType::Integer, Sort::Words | Sort::Truth | Sort::Moment | Sort::Day) => "name a number, such as {{call.duration_s}}",
+        (FieldType::Number | FieldType::Integer, Sort::Words | Sort::Truth | Sort::Moment | Sort::Day) => {
+            "name a number, such as {{call.duration_s}}"
+        }
         (FieldType::Datetime, Sort::Words | Sort::Truth) => MOMENT,
         (FieldType::Date, Sort::Words | Sort::Truth) => DAY,
         (FieldType::Date, Sort::Moment | Sort::Number) if !converts => DAY,
@@ -112,7 +114,11 @@ mod tests {
         assert!(fits(FieldType::Datetime, Sort::Moment) && !fits(FieldType::Datetime, Sort::Number));
         assert!(fits(FieldType::Number, Sort::Number) && fits(FieldType::Number, Sort::Built) && !fits(FieldType::Number, Sort::Words));
         assert!(fits(FieldType::Boolean, Sort::Truth) && !fits(FieldType::Boolean, Sort::Words));
-        assert!(fits(FieldType::Text, Sort::Moment) && !fits(FieldType::Text, Sort::Number) && sort(FieldType::Text, Sort::Number, true).is_none());
+        assert!(
+            fits(FieldType::Text, Sort::Moment)
+                && !fits(FieldType::Text, Sort::Number)
+                && sort(FieldType::Text, Sort::Number, true).is_none()
+        );
         assert!(fits(FieldType::Other, Sort::Group) && !fits(FieldType::Text, Sort::Group));
     }
 }

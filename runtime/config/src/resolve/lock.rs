@@ -54,7 +54,8 @@ impl<'a> Locked<'a> {
         let name = &object.decl.name;
         let Some(known) = self.lock.objects.get(name) else {
             let message = format!("`{}` does not describe `{name}`, so nothing is known of its fields", path_of(&self.connection.id));
-            findings.push(Finding::new(Code::LockStale, message, at.clone()).help(format!("run `aftercall describe {}`", self.connection.id)));
+            findings
+                .push(Finding::new(Code::LockStale, message, at.clone()).help(format!("run `aftercall describe {}`", self.connection.id)));
             return;
         };
         for (rule, place, document) in fields {
@@ -141,7 +142,13 @@ pub(super) fn other_system(connection: &Connection, written: &Written, at: &Plac
 }
 
 /// Whether a new record has all that the system asks of one, by the lock and by the connector's own word. `at` is the write's mapping.
-pub(super) fn covered(write: &WriteRule, locked: Option<Locked<'_>>, mapping: &Typed<MappingDecl>, at: &Place, findings: &mut Vec<Finding>) {
+pub(super) fn covered(
+    write: &WriteRule,
+    locked: Option<Locked<'_>>,
+    mapping: &Typed<MappingDecl>,
+    at: &Place,
+    findings: &mut Vec<Finding>,
+) {
     let Some(object) = write.connection.connector.objects.get(&write.object).filter(|_| write.target.is_none()) else { return };
     let known = locked.and_then(|locked| locked.lock.objects.get(&object.decl.name));
     let by_lock = known.into_iter().flat_map(|known| known.fields.iter().filter(|(_, f)| f.required).map(|(name, _)| vec![name.as_str()]));
@@ -151,7 +158,8 @@ pub(super) fn covered(write: &WriteRule, locked: Option<Locked<'_>>, mapping: &T
             || write.links.iter().any(|link| object.decl.links.get(&link.link).is_some_and(|link| link.field.as_deref() == Some(field)))
             || object.decl.identity.as_ref().is_some_and(|identity| identity.field == field)
     };
-    let missing: IndexMap<Vec<&str>, ()> = by_lock.chain(by_connector).filter(|g: &Vec<&str>| !g.iter().any(|f| written(f))).map(|g| (g, ())).collect();
+    let missing: IndexMap<Vec<&str>, ()> =
+        by_lock.chain(by_connector).filter(|g: &Vec<&str>| !g.iter().any(|f| written(f))).map(|g| (g, ())).collect();
     for group in missing.keys() {
         let names = group.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(" or ");
         let message = format!("a new `{}` needs {names}, and nothing here writes it", object.decl.name);
@@ -300,10 +308,16 @@ impl Against<'_> {
         let text = matches!(field.r#type, FieldType::Text | FieldType::LongText);
         let Some(most) = field.length.filter(|most| text && long && self.rule.max_chars.is_none_or(|max| max > *most)) else { return };
         let (message, at) = match self.rule.max_chars {
-            Some(max) => (format!("{} takes {most} characters, and `max_chars` lets {max} through", self.full(name)), self.place.clone().down("max_chars")),
+            Some(max) => (
+                format!("{} takes {most} characters, and `max_chars` lets {max} through", self.full(name)),
+                self.place.clone().down("max_chars"),
+            ),
             None => (format!("{} takes {most} characters, and this may be longer", self.full(name)), at.clone()),
         };
-        findings.push(Finding::new(Code::TextMayBeTooLong, message, at).help(format!("write `max_chars = {most}`: longer text is then cut at a word")));
+        findings.push(
+            Finding::new(Code::TextMayBeTooLong, message, at)
+                .help(format!("write `max_chars = {most}`: longer text is then cut at a word")),
+        );
     }
 
     fn converts(&self) -> bool {

@@ -380,15 +380,7 @@ impl WriteContext<'_> {
     }
 
     /// Holds a write against the lock of its connection, where there is one.
-    fn check_lock(
-        &self,
-        rule: &WriteRule,
-        places: &[Place],
-        mapping: &Document,
-        types: &Type,
-        at: &Place,
-        findings: &mut Vec<Finding>,
-    ) {
+    fn check_lock(&self, rule: &WriteRule, places: &[Place], mapping: &Document, types: &Type, at: &Place, findings: &mut Vec<Finding>) {
         match Locked::of(&rule.connection, self.written) {
             Some(locked) => {
                 let document = |place: &Place| if place.file == mapping.file { mapping } else { &self.typed.document };
