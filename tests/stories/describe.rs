@@ -3,7 +3,7 @@
 use aftercall_sandbox::{FaultKind, FaultSpec};
 use serde_json::{Value, json};
 
-use crate::support::Desk;
+use crate::support::{Desk, repository};
 
 const MAPPING: &str = "mappings/acme/contact.toml";
 
@@ -245,4 +245,19 @@ fn a_project_has_schemas_of_its_own() {
     for name in mapping["fields"].as_object().expect("fields").keys() {
         assert!(known.contains_key(name), "{name}");
     }
+}
+
+/// Story: whoever copies the example finds the lock of the org that it is written for. `UPDATE=1` takes it anew.
+#[test]
+fn the_example_has_the_lock_of_its_stand_in() {
+    let desk = Desk::salesforce();
+    describe(&desk);
+    let kept = repository().join("examples/front-desk/schema/crm.json");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::create_dir_all(kept.parent().expect("a folder")).expect("a folder of the example");
+        std::fs::write(&kept, lock(&desk)).expect("the lock can be written");
+    }
+    assert_eq!(std::fs::read_to_string(&kept).expect("the example has a lock"), lock(&desk), "UPDATE=1 takes it anew");
+    let ran = desk.run(&["check", "--format", "json", &repository().join("examples/front-desk").to_string_lossy()]).exits(0);
+    assert_eq!(ran.json()["findings"], json!([]));
 }

@@ -29,12 +29,12 @@ pub(super) fn value(field: FieldType, value: &Value, converts: bool) -> Option<&
         FieldType::Integer => number().is_none_or(|number| number.fract() != 0.0).then_some("write a whole number, without quotes"),
         FieldType::Date => {
             let day = string.is_some_and(|text| text.len() == 10 && text.parse::<Date>().is_ok());
-            (!day && !(converts && timestamp(value).is_some())).then_some(DAY)
+            (!(day || converts && timestamp(value).is_some())).then_some(DAY)
         }
         FieldType::Datetime => {
             let moment = string.is_some_and(|text| text.parse::<f64>().is_err() && timestamp(value).is_some());
             let day = string.is_some_and(|text| text.len() == 10 && text.parse::<Date>().is_ok());
-            (!moment && !day && !(converts && timestamp(value).is_some())).then_some(MOMENT)
+            (!(moment || day || converts && timestamp(value).is_some())).then_some(MOMENT)
         }
         _ => (!value.is_string() && !(converts && (value.is_number() || value.is_boolean()))).then_some(TEXT),
     }
