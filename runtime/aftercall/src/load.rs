@@ -68,6 +68,7 @@ pub fn files(root: &Path) -> (Files, Vec<Finding>) {
         list(&root.join(folder), folder, &mut paths, &mut findings);
     }
     paths.extend(locks(root));
+    tests(&root.join("tests"), &mut paths);
     for (name, path) in paths {
         let size = std::fs::metadata(&path).map(|m| m.len());
         let text = match size {
@@ -88,6 +89,14 @@ pub fn files(root: &Path) -> (Files, Vec<Finding>) {
         }
     }
     (files, findings)
+}
+
+/// Config tests: the files right in the folder. What lies deeper is the project's own, such as calls and fixtures.
+fn tests(dir: &Path, out: &mut Vec<(String, PathBuf)>) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    let mut names: Vec<String> = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    out.extend(names.into_iter().filter(|name| name.ends_with(".toml")).map(|name| (format!("tests/{name}"), dir.join(name))));
 }
 
 fn list(dir: &Path, prefix: &str, out: &mut Vec<(String, PathBuf)>, findings: &mut Vec<Finding>) {
@@ -135,7 +144,9 @@ pub fn project(root: &Path) -> (Loaded, Files) {
 pub fn loaded(files: &Files, mut findings: Vec<Finding>) -> Loaded {
     let mut loaded = resolve::load(files);
     if !findings.is_empty() {
-        loaded.project = None;
+        if findings.iter().any(|f| !resolve::is_test(&f.at.file)) {
+            loaded.project = None;
+        }
         // What an unreadable file lacks is not news.
         loaded.findings.retain(|f| !findings.iter().any(|u| u.at.file == f.at.file));
         findings.append(&mut loaded.findings);

@@ -277,6 +277,16 @@ codes! {
     KeyField = "AC0711", Error;
     /// A field that is read, and that the system does not have.
     ReadField = "AC0712", Warning;
+    /// A config test without a call, or with several.
+    TestCall = "AC0801", Error;
+    /// A config test expects a pipeline or a write that there is not.
+    TestWrite = "AC0802", Error;
+    /// A config test expects a field or a link that the write does not have.
+    TestField = "AC0803", Error;
+    /// A config test gives or expects something of a connection, an object, a list or a route that there is not.
+    TestGiven = "AC0804", Error;
+    /// A time in a config test that is not understood.
+    TestTime = "AC0805", Error;
 }
 
 /// How bad a finding is.

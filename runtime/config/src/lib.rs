@@ -6,6 +6,7 @@
 pub mod call;
 pub mod caller;
 pub mod condition;
+pub mod config_test;
 pub mod decl;
 pub mod finding;
 pub mod functions;

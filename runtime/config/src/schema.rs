@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::call::CallOutcome;
 use crate::caller::CallerContext;
-use crate::decl::{ConnectorDecl, MappingDecl, MatchDecl, PipelineDecl, ProjectDecl, SourceDecl, TableDecl};
+use crate::decl::{ConfigTestDecl, ConnectorDecl, MappingDecl, MatchDecl, PipelineDecl, ProjectDecl, SourceDecl, TableDecl};
 use crate::lock::Lock;
 
 pub use self::fit::validate;
@@ -37,6 +37,8 @@ pub enum Kind {
     Match,
     /// `mappings/match/tables/*.toml`.
     MatchTable,
+    /// `tests/*.toml`.
+    ConfigTest,
     /// One finished call, as JSON.
     CallOutcome,
     /// What is told about a caller, as JSON.
@@ -47,7 +49,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Project,
         Self::Pipeline,
         Self::Mapping,
@@ -55,6 +57,7 @@ impl Kind {
         Self::Source,
         Self::Match,
         Self::MatchTable,
+        Self::ConfigTest,
         Self::CallOutcome,
         Self::CallerContext,
         Self::Lock,
@@ -70,6 +73,7 @@ impl Kind {
             Self::Source => "source",
             Self::Match => "match",
             Self::MatchTable => "match-table",
+            Self::ConfigTest => "config-test",
             Self::CallOutcome => "call-outcome",
             Self::CallerContext => "caller-context",
             Self::Lock => "lock",
@@ -85,6 +89,7 @@ impl Kind {
         match parts.as_slice() {
             ["aftercall.toml"] => Some(Self::Project),
             ["pipelines", ..] => Some(Self::Pipeline),
+            ["tests", _] => Some(Self::ConfigTest),
             ["mappings", "match", "tables", _] => Some(Self::MatchTable),
             ["mappings", "match", _] => Some(Self::Match),
             ["mappings", _, "connector.toml"] => Some(Self::Connector),
@@ -104,6 +109,7 @@ impl Kind {
             Self::Source => generate::<SourceDecl>(),
             Self::Match => generate::<MatchDecl>(),
             Self::MatchTable => generate::<TableDecl>(),
+            Self::ConfigTest => generate::<ConfigTestDecl>(),
             Self::CallOutcome => generate::<CallOutcome>(),
             Self::CallerContext => generate::<CallerContext>(),
             Self::Lock => generate::<Lock>(),

@@ -3,6 +3,7 @@
 //! The doc comment of a field is the operator's manual: it goes into the JSON Schema and from there into
 //! the editor. Not for meaning: names are resolved and templates compiled in `resolve`.
 
+mod config_test;
 mod connector;
 mod context;
 mod list;
@@ -15,6 +16,7 @@ mod project;
 mod retry;
 mod source;
 
+pub use config_test::*;
 pub use connector::*;
 pub use context::*;
 pub use list::*;

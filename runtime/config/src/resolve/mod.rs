@@ -2,6 +2,7 @@
 //!
 //! Never stops at the first fault: what was understood comes back with every finding.
 
+mod config_test;
 mod connector;
 mod context;
 mod fits;
@@ -22,7 +23,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::decl::{ConnectorDecl, MappingDecl, MatchDecl, PipelineDecl, ProjectDecl, SourceDecl, TableDecl};
+use crate::config_test::ConfigTest;
+use crate::decl::{ConfigTestDecl, ConnectorDecl, MappingDecl, MatchDecl, PipelineDecl, ProjectDecl, SourceDecl, TableDecl};
 use crate::finding::{self, Code, Documents, Finding, Place, Severity};
 use crate::lock::{Lock, is_lock};
 use crate::project::{ConfigVersion, Project};
@@ -42,6 +44,8 @@ pub struct Loaded {
     pub findings: Vec<Finding>,
     /// The documents, for turning findings into lines.
     pub documents: Documents,
+    /// The project's tests, without those that have findings. They are no part of what the project means, and a mistake in one stops nothing else.
+    pub tests: Vec<ConfigTest>,
 }
 
 impl Loaded {
@@ -92,6 +96,7 @@ pub(crate) struct Written {
     pub(crate) pipelines: BTreeMap<String, Typed<PipelineDecl>>,
     /// What systems told of themselves, by the path of the file.
     pub(crate) locks: BTreeMap<String, Lock>,
+    pub(crate) tests: BTreeMap<String, Typed<ConfigTestDecl>>,
     /// Names of files that are there but have errors of their own: what refers to them is not to blame.
     pub(crate) broken: Vec<String>,
 }
@@ -145,6 +150,7 @@ pub fn load(files: &Files) -> Loaded {
             Kind::Source => insert(&mut written.sources, folder(), document, out, &mut findings),
             Kind::Match => insert(&mut written.matches, name("mappings/match"), document, out, &mut findings),
             Kind::MatchTable => insert(&mut written.tables, path.to_owned(), document, out, &mut findings),
+            Kind::ConfigTest => insert(&mut written.tests, path.to_owned(), document, out, &mut findings),
             Kind::CallOutcome | Kind::CallerContext | Kind::Lock => true,
         };
         if !known {
@@ -170,13 +176,21 @@ pub fn load(files: &Files) -> Loaded {
     // What was left out or stands in empty has its finding already.
     later.retain(|f| !left_out.get(&f.at.file).is_some_and(|out| out.iter().any(|out| f.at.path.starts_with(&out.path))));
     findings.append(&mut later);
-    finding::sort(&mut findings, &documents);
-    let errors = findings.iter().any(|f| f.code.severity() == Severity::Error);
+    let errors = findings.iter().any(|f| f.code.severity() == Severity::Error && !is_test(&f.at.file));
     let project = resolved.filter(|_| !errors).map(|mut project| {
         project.version = version(&project, &documents);
         project
     });
-    Loaded { project, findings, documents }
+    let tests = project.as_ref().map(|project| config_test::resolve(&written.tests, project, &mut later)).unwrap_or_default();
+    later.retain(|f| !left_out.get(&f.at.file).is_some_and(|out| out.iter().any(|out| f.at.path.starts_with(&out.path))));
+    findings.append(&mut later);
+    finding::sort(&mut findings, &documents);
+    Loaded { project, findings, documents, tests }
+}
+
+/// Whether a file is one of tests: a mistake there does not stop the project.
+pub fn is_test(file: &str) -> bool {
+    Kind::of_path(file) == Some(Kind::ConfigTest)
 }
 
 /// A TOML file below `mappings` that lies where nothing looks for it.
