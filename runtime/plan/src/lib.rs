@@ -16,6 +16,7 @@ pub mod policy;
 pub mod record;
 pub mod route;
 pub mod scope;
+pub mod trial;
 
 #[cfg(test)]
 mod testing;

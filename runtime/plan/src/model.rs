@@ -61,7 +61,25 @@ pub struct Write {
     pub guarantee: Guarantee,
     /// The time that it takes in a calendar.
     pub booking: Option<Booking>,
+    /// Who follows up, where the write has a route and a rule of it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routed: Option<FollowUp>,
     /// The line that asked, in the pipeline.
+    pub origin: Origin,
+}
+
+/// Who follows up, by when and how urgent, as a route decided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FollowUp {
+    /// The owner as the system knows them.
+    pub owner: Option<Value>,
+    /// By when, RFC 3339 with the offset of the project's zone.
+    pub due: Option<String>,
+    /// The same as a date.
+    pub due_date: Option<String>,
+    /// Priority as written.
+    pub priority: Option<String>,
+    /// The line of the rule that held.
     pub origin: Origin,
 }
 

@@ -32,6 +32,7 @@ pub(super) fn plan(ground: &Ground<'_>, writes: &[Write], notes: &mut Vec<Note>)
         // Whether it was done already is looked at first.
         guarantee: Guarantee::Exact,
         booking: None,
+        routed: None,
         origin: object.origin.clone(),
     })
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::build::{Ground, Need};
 use super::place::{Made, Where, place};
 use super::{booking, fields, links};
-use crate::model::{FieldChange, FieldVerdict, Guarantee, Note, Op, Write};
+use crate::model::{FieldChange, FieldVerdict, FollowUp, Guarantee, Note, Op, Write};
 use crate::{route, scope};
 
 /// Plans one write and remembers its record in `made`.
@@ -26,6 +26,7 @@ pub(super) fn plan(ground: &Ground<'_>, rule: &WriteRule, made: &mut Made, notes
         after: Vec::new(),
         guarantee: object.map_or(Guarantee::Ask, |object| object.guarantee(rule.at_least_once)),
         booking: None,
+        routed: None,
         origin: rule.origin.clone(),
     };
     let before = notes.len();
@@ -35,6 +36,7 @@ pub(super) fn plan(ground: &Ground<'_>, rule: &WriteRule, made: &mut Made, notes
         Op::Update { .. } | Op::Nothing { .. } | Op::Merge { .. } => write.guarantee = Guarantee::Exact,
         Op::Skipped { .. } | Op::Blocked { .. } => {
             write.fields.clear();
+            write.routed = None;
             // Who would have followed up, and what would have been cut, is of no interest now.
             notes.truncate(before);
             if let Some(own) = ground.context.own.get(&rule.id) {
@@ -67,7 +69,7 @@ fn settle(
         Where::Skip(because) => return Ok(Op::Skipped { because }),
         Where::Block(because) => return Ok(Op::Blocked { because }),
     };
-    let routed_scope = routed(ground, rule, notes)?;
+    let routed_scope = routed(ground, rule, notes, write)?;
     let scope = routed_scope.as_ref().unwrap_or(ground.scope);
     write.fields = fields::decide(ground, rule, record.as_deref(), scope, notes);
     let mut op = match &record {
@@ -96,7 +98,7 @@ fn settle(
 }
 
 /// The scope with the route's decision, where the write has a route.
-fn routed(ground: &Ground<'_>, rule: &WriteRule, notes: &mut Vec<Note>) -> Result<Option<Scope>, Need> {
+fn routed(ground: &Ground<'_>, rule: &WriteRule, notes: &mut Vec<Note>, write: &mut Write) -> Result<Option<Scope>, Need> {
     let Some(name) = &rule.route else { return Ok(None) };
     let routed = route::decide(ground.project, ground.pipeline, name, &rule.connection, ground.scope, ground.context, ground.now)?;
     let mut note = |text: String, origin| notes.push(Note { write: Some(rule.id.clone()), text, origin: Some(origin) });
@@ -109,7 +111,15 @@ fn routed(ground: &Ground<'_>, rule: &WriteRule, notes: &mut Vec<Note>) -> Resul
         }
         None => note(format!("no rule of route `{name}` holds, so nobody is named and nothing is due"), rule.origin.clone()),
     }
-    Ok(Some(Scope::new(scope::with_route(ground.scope.data(), routed.as_ref()))))
+    let scope = Scope::new(scope::with_route(ground.scope.data(), routed.as_ref()));
+    write.routed = routed.map(|routed| FollowUp {
+        owner: routed.owner,
+        due: routed.due,
+        due_date: routed.due_date,
+        priority: routed.priority,
+        origin: routed.origin,
+    });
+    Ok(Some(scope))
 }
 
 fn count(fields: &[FieldChange], verdict: FieldVerdict) -> usize {
