@@ -28,6 +28,7 @@ pub mod voice;
 pub use fault::{FaultKind, FaultSpec};
 pub use log::Logged;
 pub use server::Sandbox;
+pub use vendor::Seed;
 
 /// The systems that [`vendor()`] knows: what is written to.
 pub const NAMES: &[&str] = &["salesforce", "hubspot", "google-calendar"];

@@ -22,7 +22,7 @@ use crate::{
     fault::{FaultKind, FaultSpec, Faults, Hit},
     log::{Log, Logged},
     text,
-    vendor::{Refusal, Request, Response, Vendor},
+    vendor::{Refusal, Request, Response, Seed, Vendor},
 };
 
 /// One running stand-in, on 127.0.0.1. Dropping it stops the server and closes its connections.
@@ -74,6 +74,18 @@ impl Sandbox {
     /// Errors: a sentence naming what is not understood.
     pub fn load(&self, records: &Value) -> Result<(), String> {
         self.shared.load(records)
+    }
+
+    /// Adds one record of a config test.
+    ///
+    /// Errors: a sentence naming what is not understood.
+    pub fn seed(&self, seed: &Seed<'_>) -> Result<(), String> {
+        self.shared.lock().vendor.seed(seed)
+    }
+
+    /// The fields of every record of an object, flat.
+    pub fn held(&self, object: &str) -> Vec<serde_json::Map<String, Value>> {
+        self.shared.lock().vendor.held(object)
     }
 
     /// Changes the vendor's settings.

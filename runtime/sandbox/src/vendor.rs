@@ -3,7 +3,7 @@
 //! Not for HTTP, faults, logs or control: those are `server`, once for all vendors.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// One request as it arrived, without the socket.
 #[derive(Clone, Debug)]
@@ -46,6 +46,19 @@ pub enum Refusal {
     Unavailable,
 }
 
+/// A record as a config test has it: by the vendor's name of its object, flat, with a dot for each level down.
+#[derive(Clone, Copy, Debug)]
+pub struct Seed<'a> {
+    /// The object, such as `Contact`.
+    pub object: &'a str,
+    /// Its id.
+    pub id: &'a str,
+    /// Its fields. What the vendor would work out by itself, and fields of other records, may stand there and are left out.
+    pub fields: &'a Map<String, Value>,
+    /// The contact that it is about.
+    pub contact: Option<&'a str>,
+}
+
 /// A stand-in: state plus behaviour, written from the vendor's public documentation.
 pub trait Vendor: Send {
     /// The name on the command line and in URLs, such as `hubspot`.
@@ -60,6 +73,18 @@ pub trait Vendor: Send {
     ///
     /// Errors: a sentence naming the object or field that is not understood.
     fn load(&mut self, records: &Value) -> Result<(), String>;
+    /// Adds one record of a config test; what the vendor asks for and the test leaves out is filled in.
+    ///
+    /// Errors: a sentence naming what is not understood.
+    fn seed(&mut self, seed: &Seed<'_>) -> Result<(), String> {
+        Err(format!("the stand-in for {} takes no {} of a test", self.name(), seed.object))
+    }
+    /// The fields of every record of an object, as [`Seed`] has them.
+    fn held(&self, object: &str) -> Vec<Map<String, Value>> {
+        let records = self.records();
+        let rows = records.get(object).and_then(Value::as_array).into_iter().flatten();
+        rows.filter_map(Value::as_object).map(flat).collect()
+    }
     /// Changes settings such as `index_lag_ms`; unknown names are an error.
     fn configure(&mut self, settings: &Value) -> Result<(), String>;
     /// Empties the stand-in: as it was when it started.
@@ -70,4 +95,37 @@ pub trait Vendor: Send {
     fn revoke_tokens(&mut self);
     /// Gives back what was revoked: the credentials that the stand-in begins with are good again.
     fn restore_tokens(&mut self);
+}
+
+/// A record's members with a dot for each level down.
+pub(crate) fn flat(record: &Map<String, Value>) -> Map<String, Value> {
+    fn down(prefix: &str, members: &Map<String, Value>, out: &mut Map<String, Value>) {
+        for (key, value) in members {
+            let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            match value {
+                Value::Object(inner) => down(&name, inner, out),
+                value => drop(out.insert(name, value.clone())),
+            }
+        }
+    }
+    let mut out = Map::new();
+    down("", record, &mut out);
+    out
+}
+
+/// The same the other way round.
+pub(crate) fn nested(fields: &Map<String, Value>) -> Value {
+    fn put(into: &mut Map<String, Value>, name: &str, value: &Value) {
+        match name.split_once('.') {
+            None => drop(into.insert(name.to_owned(), value.clone())),
+            Some((first, rest)) => {
+                if let Value::Object(inner) = into.entry(first).or_insert_with(|| Value::Object(Map::new())) {
+                    put(inner, rest, value);
+                }
+            }
+        }
+    }
+    let mut out = Map::new();
+    fields.iter().for_each(|(name, value)| put(&mut out, name, value));
+    Value::Object(out)
 }

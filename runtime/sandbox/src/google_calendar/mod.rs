@@ -32,7 +32,7 @@ use self::{
     write::Writer,
 };
 use crate::{
-    vendor::{Refusal, Request, Response, Vendor},
+    vendor::{Refusal, Request, Response, Seed, Vendor, flat, nested},
     wire,
 };
 
@@ -263,6 +263,21 @@ impl Vendor for GoogleCalendar {
 
     fn load(&mut self, records: &Value) -> Result<(), String> {
         fixture::load(&mut self.store, records, self.now)
+    }
+
+    fn seed(&mut self, seed: &Seed<'_>) -> Result<(), String> {
+        let mut event = nested(seed.fields);
+        event["id"] = json!(seed.id);
+        // A desk has one calendar beside the account's own.
+        let calendar = self.store.calendars.last().map(|calendar| calendar.id.clone());
+        event["calendarId"] = json!(calendar);
+        self.load(&json!({ "events": [event] }))
+    }
+
+    fn held(&self, _: &str) -> Vec<Map<String, Value>> {
+        let records = self.records();
+        let rows = records.get("events").and_then(Value::as_array).into_iter().flatten();
+        rows.filter_map(Value::as_object).filter(|event| event.get("status") != Some(&json!("cancelled"))).map(flat).collect()
     }
 
     fn configure(&mut self, settings: &Value) -> Result<(), String> {

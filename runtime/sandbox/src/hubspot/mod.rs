@@ -29,7 +29,7 @@ mod tests;
 use std::cell::Cell;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use self::{
     kind::Kind,
@@ -39,7 +39,7 @@ use self::{
     token::{App, Tokens},
 };
 use crate::{
-    vendor::{Refusal, Request, Response, Vendor},
+    vendor::{Refusal, Request, Response, Seed, Vendor, flat},
     wire,
 };
 
@@ -255,6 +255,22 @@ impl Vendor for HubSpot {
 
     fn load(&mut self, records: &Value) -> Result<(), String> {
         fixture::load(&mut self.store, records, self.now)
+    }
+
+    fn seed(&mut self, seed: &Seed<'_>) -> Result<(), String> {
+        let mut record = json!({"id": seed.id, "properties": seed.fields});
+        if let Some(contact) = seed.contact {
+            record["associations"] = json!({"contacts": [contact]});
+        }
+        let mut records = Map::new();
+        records.insert(seed.object.to_owned(), json!([record]));
+        self.load(&Value::Object(records))
+    }
+
+    fn held(&self, object: &str) -> Vec<Map<String, Value>> {
+        let records = self.records();
+        let rows = records.get(object).and_then(Value::as_array).into_iter().flatten();
+        rows.filter_map(|row| row.get("properties")?.as_object()).map(flat).collect()
     }
 
     fn configure(&mut self, settings: &Value) -> Result<(), String> {

@@ -2,7 +2,7 @@
 //!
 //! Not for the vendor's API: that is `save`.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     cell::{self, Cell},
@@ -12,6 +12,42 @@ use super::{
     schema::{Default, Kind},
     store::Row,
 };
+use crate::vendor::Seed;
+
+/// What an object asks for, where a test leaves it out.
+const ASKED: [(&str, &[(&str, &str)]); 3] = [
+    ("Contact", &[("LastName", "Unknown caller")]),
+    ("Opportunity", &[("Name", "Opportunity"), ("StageName", "Prospecting"), ("CloseDate", "2099-12-31")]),
+    ("Account", &[("Name", "Account")]),
+];
+/// What is worked out from other fields, or stands in another record.
+const WORKED_OUT: [&str; 6] = ["Name", "LastActivityDate", "CreatedDate", "LastModifiedDate", "IsClosed", "CaseNumber"];
+
+/// A test's record in the shape of [`Org::dump`], with what ties it to its contact.
+pub(crate) fn seed(seed: &Seed<'_>) -> Value {
+    let named = matches!(seed.object, "Account" | "Opportunity");
+    let takes = |name: &str| !name.contains('.') && (!WORKED_OUT.contains(&name) || named && name == "Name");
+    let mut row: Map<String, Value> =
+        seed.fields.iter().filter(|(name, value)| takes(name) && !value.is_object()).map(|(n, v)| (n.clone(), v.clone())).collect();
+    for (field, value) in ASKED.iter().filter(|(object, _)| *object == seed.object).flat_map(|(_, asked)| asked.iter()) {
+        row.entry(*field).or_insert_with(|| json!(value));
+    }
+    row.insert("Id".to_owned(), json!(seed.id));
+    let link = match seed.object {
+        "Task" | "Event" => "WhoId",
+        "Case" => "ContactId",
+        _ => "",
+    };
+    if let Some(contact) = seed.contact.filter(|_| !link.is_empty()) {
+        row.insert(link.to_owned(), json!(contact));
+    }
+    let mut records = Map::new();
+    records.insert(seed.object.to_owned(), json!([row]));
+    if let Some(contact) = seed.contact.filter(|_| seed.object == "Opportunity") {
+        records.insert("OpportunityContactRole".to_owned(), json!([{"OpportunityId": seed.id, "ContactId": contact}]));
+    }
+    Value::Object(records)
+}
 
 impl Org {
     /// All records with their values that are not null, by object. The users of the start are left out.

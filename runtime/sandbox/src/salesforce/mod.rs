@@ -36,7 +36,7 @@ use self::{
     rest::Cursors,
     save::Options,
 };
-use crate::vendor::{Refusal, Request, Response, Vendor};
+use crate::vendor::{Refusal, Request, Response, Seed, Vendor};
 
 /// The newest API version that the list of versions names; any from v50.0 is answered.
 const NEWEST: u32 = 67;
@@ -209,6 +209,10 @@ impl Vendor for Salesforce {
     fn load(&mut self, records: &Value) -> Result<(), String> {
         self.org.now_ms = Timestamp::now().as_millisecond();
         self.org.load(records)
+    }
+
+    fn seed(&mut self, seed: &Seed<'_>) -> Result<(), String> {
+        self.load(&load::seed(seed))
     }
 
     fn configure(&mut self, settings: &Value) -> Result<(), String> {
