@@ -10,6 +10,7 @@ mod batch;
 mod callers;
 mod clock;
 mod command_line;
+mod config_tests;
 mod context;
 mod describe;
 mod dry_run;

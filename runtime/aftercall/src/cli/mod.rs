@@ -24,6 +24,7 @@ mod schema;
 mod show;
 mod sync;
 mod talk;
+mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,6 +59,8 @@ enum Command {
     Check(check::Args),
     /// Take the lock: what a system tells of its own fields, what changed, and which lines that touches
     Describe(describe::Args),
+    /// Run the project's config tests: this call, these records, these writes
+    Test(test::Args),
     /// Dry run: what each call would write, field by field, and how many requests it takes
     Plan(plan::Args),
     /// Work a batch of calls to the end
@@ -112,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Describe(args) => describe::run(&args),
+        Command::Test(args) => test::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Sync(args) => sync::run(&args),
         Command::Run(args) => run::run(&args),

@@ -7,4 +7,5 @@ pub(crate) mod difference;
 pub mod plan;
 pub mod review;
 pub mod story;
+pub mod tests;
 mod words;

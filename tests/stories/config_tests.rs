@@ -1,0 +1,156 @@
+//! Story: whoever changes a mapping has tests that say what a call must come to.
+//!
+//! Not for what a plan decides: that is tested where it decides.
+
+use crate::support::{Desk, Ran, repository, snapshot};
+
+/// A test of a new caller, with whatever is expected of the contact's fields.
+fn new_caller(fields: &str) -> String {
+    format!(
+        r##"# What a first call comes to.
+[[test]]
+name = "a new caller"
+now = "2026-11-24T15:10:00Z"
+call = {{ id = "c1", started_at = "2026-11-24T15:02:00Z", duration_s = 60, outcome = "message", caller = {{ phone = "+15125550177", name = "Ines Marsh" }} }}
+
+[test.expect]
+match = "new" # nobody has the number
+[[test.expect.write]]
+id = "contact"
+op = "create"
+# First and last name apart.
+fields = {{ {fields} }}
+"##
+    )
+}
+
+#[track_caller]
+fn test(desk: &Desk, more: &[&str]) -> Ran {
+    desk.run(&[&["test"], more].concat())
+}
+
+/// A project without its tests.
+fn bare() -> Desk {
+    let desk = Desk::salesforce();
+    std::fs::remove_dir_all(desk.root().join("tests")).expect("the example has tests");
+    desk
+}
+
+#[test]
+fn what_ships_keeps_its_word() {
+    let desk = Desk::salesforce();
+    let ran = test(&desk, &[]).exits(0);
+    assert_eq!(ran.stdout, "✓ tests/callers.toml  3 tests\n✓ tests/faults.toml  2 tests\n✓ tests/follow-ups.toml  3 tests\n");
+    assert_eq!(ran.stderr, "ok: 8 tests passed\n");
+    // Nothing is asked of the systems that the project is connected to.
+    assert!(desk.crm.requests().is_empty() && desk.calendar.requests().is_empty());
+    let some = test(&desk, &["complaint", "callers.toml"]).exits(0);
+    assert_eq!(some.stderr, "ok: 4 tests passed\n");
+    let none = test(&desk, &["complane"]).exits(1);
+    assert!(none.stderr.starts_with("no test has complane in its name; there is: a known caller books"), "{}", none.stderr);
+    let other = crate::support::aftercall(&repository(), &["test", "--project", "examples/hubspot-desk"], b"").exits(0);
+    assert_eq!(other.stderr, "ok: 1 test passed\n");
+}
+
+#[test]
+fn a_project_without_tests_is_told_how() {
+    let desk = bare();
+    let ran = test(&desk, &[]).exits(1);
+    assert!(ran.stderr.starts_with("there are no tests here"), "{}", ran.stderr);
+    // What is shown is a test that passes.
+    let example: String = ran.stderr.lines().filter_map(|line| line.strip_prefix("    ")).map(|line| format!("{line}\n")).collect();
+    desk.write("tests/booking.toml", &example);
+    test(&desk, &[]).exits(0);
+}
+
+#[test]
+fn a_difference_is_shown_with_both_lines() {
+    let desk = bare();
+    desk.write(
+        "tests/new.toml",
+        &new_caller(r#"FirstName = "Ines", LastName = "March", Email = "ines@example.com", LeadSource = { is = "kept" }"#),
+    );
+    let ran = test(&desk, &[]).exits(1);
+    snapshot("config_test_difference", &ran.seen());
+    let json = test(&desk, &["--format", "json"]).exits(1).json();
+    assert_eq!((&json["version"], &json["tests"][0]["status"]), (&1.into(), &"failed".into()));
+    let first = &json["tests"][0]["differences"][0];
+    assert_eq!((&first["what"], &first["got"], &first["line"]), (&"contact.LastName".into(), &"\"Marsh\"".into(), &13.into()));
+    assert_eq!(first["origin"]["file"], "mappings/acme/contact.toml");
+    // The line that was changed is the line that is named.
+    desk.write("tests/new.toml", &new_caller(r#"LastName = "Marsh""#));
+    test(&desk, &[]).exits(0);
+    desk.edit("mappings/acme/contact.toml", "caller.last_name 'Unknown caller') (choose", "caller.first_name 'Unknown caller') (choose");
+    let ran = test(&desk, &[]).exits(1);
+    let line = 1 + std::fs::read_to_string(desk.root().join("mappings/acme/contact.toml"))
+        .expect("it is there")
+        .lines()
+        .position(|l| l.starts_with("LastName"))
+        .expect("a line");
+    assert!(ran.stdout.contains(&format!("mappings/acme/contact.toml:{line}")), "{}", ran.stdout);
+}
+
+#[test]
+fn exact_finds_what_nobody_expects() {
+    let desk = bare();
+    let exact = new_caller(r#"FirstName = "Ines""#).replace("match = \"new\"", "exact = true\nmatch = \"new\"");
+    desk.write("tests/new.toml", &exact);
+    let ran = test(&desk, &[]).exits(1);
+    for what in ["contact.LastName", "contact.OwnerId", "  call  "] {
+        assert!(ran.stdout.contains(what), "{what}:\n{}", ran.stdout);
+    }
+    test(&desk, &["--update"]).exits(0);
+    test(&desk, &[]).exits(0);
+}
+
+#[test]
+fn an_update_rewrites_and_keeps_the_comments() {
+    let desk = bare();
+    let wrong = r#"FirstName = "Ines", LastName = "March""#;
+    let file = desk.write("tests/new.toml", &new_caller(wrong).replace("match = \"new\"", "match = \"matched\""));
+    let ran = test(&desk, &["--update"]).exits(0);
+    assert!(ran.stderr.contains("tests/new.toml: 2 expectations rewritten"), "{}", ran.stderr);
+    assert_eq!(std::fs::read_to_string(file).expect("it is there"), new_caller(r#"FirstName = "Ines", LastName = "Marsh""#));
+    test(&desk, &[]).exits(0);
+}
+
+#[test]
+fn what_no_test_has_used_is_named() {
+    let desk = bare();
+    desk.write("tests/new.toml", &new_caller(r#"FirstName = "Ines""#));
+    let ran = test(&desk, &["--coverage"]).exits(0);
+    let line = |file: &str, text: &str| {
+        let lines = std::fs::read_to_string(desk.root().join(file)).expect("it is there");
+        format!("{file}:{}", 1 + lines.lines().position(|line| line.contains(text)).expect("the line is there"))
+    };
+    let complaint = line("pipelines/front-desk.toml", "when = 'outcome in [\"complaint\", \"escalated\"]'");
+    let email = line("mappings/acme/contact.toml", "Email = ");
+    let first = line("mappings/acme/contact.toml", "FirstName = ");
+    let booked = line("pipelines/front-desk.toml", "when = 'outcome == \"booked\"'");
+    assert!(ran.stdout.contains(&format!("{email}  the field `Email`")), "{}", ran.stdout);
+    assert!(ran.stdout.contains(&format!("{booked}  `stage` where its condition holds")), "{}", ran.stdout);
+    assert!(!ran.stdout.contains(&first), "{}", ran.stdout);
+    assert!(ran.stdout.contains("  rule 1 of route `front_desk`") && complaint.contains("front-desk.toml"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("used 1 of 1 pipelines") && ran.stdout.contains("that ship: --coverage=all names them"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("mappings/match/person.toml:"), "{}", ran.stdout);
+    let all = test(&desk, &["--coverage=all"]).exits(0);
+    assert!(
+        all.stdout.contains("mappings/match/person.toml:") && all.stdout.contains("`number` that compares as `near`"),
+        "{}",
+        all.stdout
+    );
+}
+
+#[test]
+fn a_mistake_in_a_test_is_a_finding_and_stops_nothing_else() {
+    let desk = bare();
+    desk.write("tests/new.toml", &new_caller(r#"FristName = "Ines""#));
+    let ran = desk.run(&["check"]).exits(1);
+    assert!(ran.stdout.contains("error[AC0803]: `contact` writes no field `FristName`"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("did you mean `FirstName`?"), "{}", ran.stdout);
+    // The project itself is fine, and a call is worked.
+    let ran = desk.sync(&[crate::support::call("c1", serde_json::json!({"caller": {"phone": "+15125550177"}}))]).exits(0);
+    assert!(ran.stderr.contains("AC0803"), "{}", ran.stderr);
+    let ran = test(&desk, &[]).exits(1);
+    assert!(ran.stderr.contains("1 finding above"), "{}", ran.stderr);
+}
