@@ -154,3 +154,90 @@ fn a_mistake_in_a_test_is_a_finding_and_stops_nothing_else() {
     let ran = test(&desk, &[]).exits(1);
     assert!(ran.stderr.contains("1 finding above"), "{}", ran.stderr);
 }
+
+/// The recorded test, and what of these stands in it.
+#[track_caller]
+fn recorded(desk: &Desk, call: &str, more: &[&str], personal: &[&str]) -> String {
+    let ran = desk.run(&[&["record", call], more].concat()).exits(0);
+    assert!(ran.stderr.contains("passes, and decides as"), "{}", ran.stderr);
+    let path = desk.root().join("tests/recorded-1.toml");
+    let text = std::fs::read_to_string(&path).expect("the test is there");
+    let digits: String = text.chars().filter(|c| c.is_ascii_digit() || *c == '\n').collect();
+    let lower = text.to_lowercase();
+    for word in personal {
+        assert!(!lower.contains(&word.to_lowercase()) && !digits.contains(word), "{word} stands in\n{text}");
+    }
+    test(desk, &["recorded-1"]).exits(0);
+    text
+}
+
+#[test]
+fn a_recorded_call_is_a_test_with_other_people_in_it() {
+    let desk = bare();
+    desk.sync_payload("01-known-booked.json", "vapi").exits(0);
+    let id = desk.calls()["calls"][0]["id"].as_str().expect("an id").to_owned();
+    let raw = id.trim_start_matches("vapi:").to_owned();
+    let personal = ["Nora", "Whitfield", "5550142", "Amari", "0035e0000000001AAA", "0065e0000000001AAA", "Reschedule", &raw];
+    let text = recorded(&desk, &id, &[], &personal);
+    for kept in [
+        "match = \"matched\"",
+        "StageName = \"Prospecting\"",
+        "StageName = \"Qualification\"",
+        "+1512555",
+        "outcome = \"booked\"",
+        "(text 1)",
+    ] {
+        assert!(text.contains(kept), "{kept} is not in\n{text}");
+    }
+    // The same person, the same other name: in the call and on file.
+    let first =
+        text.split("name = \"").filter_map(|rest| rest.split_once('"')).map(|(name, _)| name).find(|name| name.split(' ').count() == 2);
+    let first = first.and_then(|name| name.split_once(' ')).expect("a caller with two names");
+    assert!(text.contains(&format!("FirstName = \"{}\"", first.0)) && text.contains(&format!("LastName = \"{}\"", first.1)), "{text}");
+    // The number on file keeps its form, and is still the caller's.
+    assert!(text.contains("Phone = \"(512) 555-"), "{text}");
+    // A change of the mapping is found by it.
+    desk.edit(
+        "mappings/acme/contact.toml",
+        "MobilePhone = { value = \"{{caller.phone}}\"",
+        "MobilePhone = { value = \"{{caller.national}}\"",
+    );
+    test(&desk, &["recorded-1"]).exits(1);
+}
+
+#[test]
+fn a_recorded_text_keeps_its_words_and_loses_its_people() {
+    let desk = bare();
+    let call = crate::support::call(
+        "c-77",
+        serde_json::json!({
+            "outcome": "message", "caller": {"phone": "+15125550188", "name": "Grace Okonkwo", "email": "grace.okonkwo@example.com"},
+            "summary": "Grace Okonkwo asks for a call back on 512-555-0188 or at grace.okonkwo@example.com about whitening.",
+            "captured": {"insurance_member": "QX-99812345", "language": "es"}, "follow_up": {"reason": "Call Grace back"},
+        }),
+    );
+    desk.sync(&[call]).exits(0);
+    let personal = ["Grace", "Okonkwo", "5550188", "grace.okonkwo", "99812345", "0035e0000000002AAA"];
+    let text = recorded(&desk, "json:c-77", &["--keep-text"], &personal);
+    assert!(text.contains("asks for a call back on 512-555-") && text.contains("about whitening"), "{text}");
+    assert!(text.contains("language = \"es\"") && text.contains("Preferred_Language__c = \"Spanish\""), "{text}");
+    let again = desk.run(&["record", "json:c-77", "--keep-text", "--out", "-"]).exits(0);
+    assert_eq!(again.stdout, text, "the same call gives the same pseudonyms");
+    let taken = desk.run(&["record", "json:c-77", "--out", "tests/recorded-1.toml"]).exits(1);
+    assert!(taken.stderr.contains("is there already; choose another with --out"), "{}", taken.stderr);
+    let none = desk.run(&["record", "json:nothing"]).exits(1);
+    assert!(none.stderr.contains("the journal has no call that begins with `json:nothing`"), "{}", none.stderr);
+}
+
+#[test]
+fn whoever_sounds_alike_still_does_in_a_recorded_test() {
+    let desk = bare();
+    // Heard as another spelling and by a nickname: what is on file compares as it did.
+    let call = crate::support::call(
+        "c-78",
+        serde_json::json!({"outcome": "message", "caller": {"phone": "+15125550190", "name": "Len Basset", "email": "len@hillcountry.example"}}),
+    );
+    desk.sync(&[call]).exits(0);
+    let text = recorded(&desk, "json:c-78", &[], &["Leonard", "Bassett", "hillcountry", "5550190", "0035e0000000005AAA"]);
+    assert!(text.contains("match = \"matched\""), "{text}");
+}

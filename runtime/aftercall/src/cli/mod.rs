@@ -17,6 +17,7 @@ mod input;
 mod intervene;
 mod matching;
 mod plan;
+mod record;
 mod review;
 mod run;
 mod sandbox;
@@ -61,6 +62,8 @@ enum Command {
     Describe(describe::Args),
     /// Run the project's config tests: this call, these records, these writes
     Test(test::Args),
+    /// Make a config test of a call in the journal, with other people in it
+    Record(record::Args),
     /// Dry run: what each call would write, field by field, and how many requests it takes
     Plan(plan::Args),
     /// Work a batch of calls to the end
@@ -116,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Describe(args) => describe::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Record(args) => record::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Sync(args) => sync::run(&args),
         Command::Run(args) => run::run(&args),

@@ -5,9 +5,13 @@
 
 mod compare;
 mod coverage;
+mod pseudonym;
+mod recorded;
 mod run;
 mod world;
 
 pub use compare::{Fix, Miss, expectation, judge, user_id};
 pub use coverage::{Point, coverage};
+pub use pseudonym::{FreeText, Pseudonymised, pseudonymise};
+pub use recorded::{recorded, unlike};
 pub use run::{Ran, run};

@@ -20,6 +20,7 @@ use super::{Format, ProjectDir};
 use crate::view::tests::{self as view, Came, Covered, Tested};
 
 pub(crate) use given::given;
+pub(crate) use update::toml;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

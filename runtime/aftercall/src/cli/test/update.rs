@@ -118,7 +118,7 @@ fn add(expect: &mut Item, write: &serde_json::Value) -> bool {
 }
 
 /// A table whose members stand a line each, tables of them inline.
-pub(crate) fn table_of(value: &serde_json::Value) -> Table {
+fn table_of(value: &serde_json::Value) -> Table {
     let mut table = Table::new();
     for (key, value) in value.as_object().into_iter().flatten() {
         if let Some(value) = toml(value) {
