@@ -40,8 +40,8 @@ fn bare() -> Desk {
 fn what_ships_keeps_its_word() {
     let desk = Desk::salesforce();
     let ran = test(&desk, &[]).exits(0);
-    assert_eq!(ran.stdout, "✓ tests/callers.toml  3 tests\n✓ tests/faults.toml  2 tests\n✓ tests/follow-ups.toml  3 tests\n");
-    assert_eq!(ran.stderr, "ok: 8 tests passed\n");
+    assert_eq!(ran.stdout, "✓ tests/callers.toml  3 tests\n✓ tests/faults.toml  3 tests\n✓ tests/follow-ups.toml  3 tests\n");
+    assert_eq!(ran.stderr, "ok: 9 tests passed\n");
     // Nothing is asked of the systems that the project is connected to.
     assert!(desk.crm.requests().is_empty() && desk.calendar.requests().is_empty());
     let some = test(&desk, &["complaint", "callers.toml"]).exits(0);
@@ -206,6 +206,18 @@ fn a_recorded_call_is_a_test_with_other_people_in_it() {
 }
 
 #[test]
+fn what_an_earlier_call_wrote_is_part_of_the_test() {
+    let desk = bare();
+    desk.sync_payload("01-known-booked.json", "vapi").exits(0);
+    desk.sync_payload("02-known-new-email.json", "elevenlabs").exits(0);
+    let personal = ["Nora", "Whitfield", "5550142", "Amari", "0035e0000000001AAA", "Lone Star"];
+    let text = recorded(&desk, "elevenlabs:", &[], &personal);
+    for kept in ["known = true", "written = ", "Preferred_Language__c = \"English\""] {
+        assert!(text.contains(kept), "{kept} is not in\n{text}");
+    }
+}
+
+#[test]
 fn a_recorded_text_keeps_its_words_and_loses_its_people() {
     let desk = bare();
     let call = crate::support::call(
@@ -240,4 +252,25 @@ fn whoever_sounds_alike_still_does_in_a_recorded_test() {
     desk.sync(&[call]).exits(0);
     let text = recorded(&desk, "json:c-78", &[], &["Leonard", "Bassett", "hillcountry", "5550190", "0035e0000000005AAA"]);
     assert!(text.contains("match = \"matched\""), "{text}");
+}
+
+#[test]
+fn a_failure_that_is_not_survived_is_shown() {
+    let desk = bare();
+    let shipped = std::fs::read_to_string(repository().join("examples/front-desk/tests/faults.toml")).expect("the example has it");
+    // The write is given up at once, in place of being tried again.
+    desk.write("tests/faults.toml", &shipped);
+    desk.edit("pipelines/front-desk.toml", "respect_retry_after = true", "action = \"dead_letter\"");
+    let ran = test(&desk, &["too much"]).exits(1);
+    for words in
+        ["status", "expected  \"landed\"", "contact.state", "expected  \"applied\"", "records of contact", "expected  1", "got       0"]
+    {
+        assert!(ran.stdout.contains(words), "{words}:\n{}", ran.stdout);
+    }
+    // A lost answer is another matter: what is there is found.
+    test(&desk, &["is lost"]).exits(0);
+    assert!(desk.crm.requests().is_empty(), "nothing is sent to the project's own systems");
+    let left = std::fs::read_dir(std::env::temp_dir()).expect("it is there").flatten();
+    let mine = format!("aftercall-test-{}-", std::process::id());
+    assert!(!left.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with(&mine)), "the folder is removed");
 }

@@ -128,7 +128,7 @@ fn is_said(documents: &Documents, text: &str) -> bool {
     let quoted = ['"', '\''].map(|quote| format!("{quote}{text}{quote}"));
     let bare = format!("{text} = ");
     !text.is_empty()
-        && documents.values().any(|document| {
+        && documents.values().filter(|document| !resolve::is_test(&document.file)).any(|document| {
             let all = document.text.to_lowercase();
             // Keys of a translation are said, too: `es = "Spanish"`.
             quoted.iter().any(|quoted| all.contains(quoted)) || !text.contains(char::is_whitespace) && all.contains(&bare)

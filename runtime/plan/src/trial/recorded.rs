@@ -7,7 +7,7 @@ use aftercall_config::decl::{TestBusyDecl, TestDecl, TestRecordDecl};
 use aftercall_config::project::{Pipeline, Project};
 use indexmap::IndexMap;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::run::{Ran, run};
 use crate::context::{Answered, Context, Record};
@@ -107,9 +107,27 @@ fn of(record: &Record, pipeline: &Pipeline, connection: Option<&String>) -> Test
         id: record.id.clone(),
         connection: connection.filter(|id| **id != pipeline.connection.id).cloned(),
         object: Some(record.object.clone()).filter(|object| Some(object) != callers),
-        fields: record.fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone())).collect(),
+        fields: asked_for(&record.fields, pipeline.read_fields.get(&record.object).map_or(&[][..], Vec::as_slice)),
         ..TestRecordDecl::default()
     }
+}
+
+/// The fields that were asked for, without what a system sends along; all of them where nothing was asked for by name.
+fn asked_for(fields: &Map<String, Value>, names: &[String]) -> IndexMap<String, Value> {
+    let mut kept = IndexMap::new();
+    for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+        let below: Vec<String> =
+            names.iter().filter_map(|asked| Some(asked.strip_prefix(name.as_str())?.strip_prefix('.')?.to_owned())).collect();
+        match value {
+            Value::Object(members) if !below.is_empty() => {
+                let inner: Map<String, Value> = asked_for(members, &below).into_iter().collect();
+                kept.insert(name.clone(), Value::Object(inner));
+            }
+            value if names.is_empty() || names.contains(name) => drop(kept.insert(name.clone(), value.clone())),
+            _ => {}
+        }
+    }
+    kept
 }
 
 fn add(records: &mut Vec<TestRecordDecl>, record: TestRecordDecl) {

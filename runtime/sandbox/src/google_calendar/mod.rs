@@ -268,9 +268,6 @@ impl Vendor for GoogleCalendar {
     fn seed(&mut self, seed: &Seed<'_>) -> Result<(), String> {
         let mut event = nested(seed.fields);
         event["id"] = json!(seed.id);
-        // A desk has one calendar beside the account's own.
-        let calendar = self.store.calendars.last().map(|calendar| calendar.id.clone());
-        event["calendarId"] = json!(calendar);
         self.load(&json!({ "events": [event] }))
     }
 

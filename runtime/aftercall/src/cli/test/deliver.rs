@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use aftercall_config::call::CallOutcome;
 use aftercall_config::config_test::ConfigTest;
-use aftercall_config::decl::{BreakerDecl, ConnectorDecl, RetryDecl, TestHeldDecl};
+use aftercall_config::decl::{BreakerDecl, ConnectorDecl, RetryDecl, TestBusyDecl, TestHeldDecl};
 use aftercall_config::project::{Connection, Connector, Pipeline, Project, SecretRef, Source};
 use aftercall_config::source::{Files, Step};
 use aftercall_plan::trial::{Fix, Miss};
@@ -28,6 +28,8 @@ use crate::service::{Service, lane_keys};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long is waited before a repetition: a stand-in is well again at once.
 const SOON: &str = "20ms";
+/// What is said of a write that the call's plan does not have.
+const UNPLANNED: &str = "not planned";
 
 /// Delivers the call and holds what came against what was expected.
 ///
@@ -160,7 +162,23 @@ impl Desk {
             let seed = Seed { object: &name, id: &record.id, fields: &fields, contact: of };
             stand_in.seed(&seed).map_err(|e| format!("the stand-in for `{connection}` does not take {}: {e}", record.id))?;
         }
-        Ok(())
+        test.decl.busy.iter().enumerate().try_for_each(|(number, busy)| self.take_time(busy, number))
+    }
+
+    /// Puts an entry into a calendar, in the fields that the connector's bookings go by.
+    fn take_time(&self, busy: &TestBusyDecl, number: usize) -> Result<(), String> {
+        let objects = self.project.connections.get(&busy.connection).map(|connection| &connection.connector.objects);
+        let booked = objects.and_then(|all| all.values().find_map(|object| Some((&object.decl.name, object.decl.booking.as_ref()?))));
+        let (Some((name, booking)), Some(stand_in)) = (booked, self.stand_ins.get(&busy.connection)) else { return Ok(()) };
+        let mut fields = Map::new();
+        fields.insert(booking.start.clone(), json!(busy.start));
+        fields.insert(booking.end.clone(), json!(busy.end));
+        if let Some((title, pointer)) = busy.title.as_ref().zip(booking.row_title.as_ref()) {
+            fields.insert(pointer.trim_start_matches('/').replace('/', "."), json!(title));
+        }
+        let id = busy.id.clone().unwrap_or_else(|| format!("taken{number}"));
+        let seed = Seed { object: name, id: &id, fields: &fields, contact: None };
+        stand_in.seed(&seed).map_err(|e| format!("the stand-in for `{}` does not take the entry at {}: {e}", busy.connection, busy.start))
     }
 
     /// The system's name of an object.
@@ -187,7 +205,8 @@ impl Desk {
         let mut misses = Vec::new();
         let mut ended = |at: Vec<Step>, what: String, wanted: &Option<String>, got: &str, because: Option<String>| {
             if let Some(wanted) = wanted.as_ref().filter(|wanted| *wanted != got) {
-                let (expected, fix) = (json!(wanted).to_string(), Fix::Set(json!(got)));
+                let fix = if got == UNPLANNED { Fix::Nobody } else { Fix::Set(json!(got)) };
+                let expected = json!(wanted).to_string();
                 misses.push(Miss { at, what, expected, got: json!(got).to_string(), because, origin: None, fix });
             }
         };
@@ -202,7 +221,7 @@ impl Desk {
         for (index, wanted) in expect.write.iter().enumerate() {
             let at = vec![key("expect"), key("write"), Step::Index(index), key("state")];
             let row = story.writes.iter().find(|row| row.write == wanted.id);
-            ended(at, format!("{}.state", wanted.id), &wanted.state, row.map_or("not planned", |row| row.state.word()), None);
+            ended(at, format!("{}.state", wanted.id), &wanted.state, row.map_or(UNPLANNED, |row| row.state.word()), None);
         }
         for (index, wanted) in expect.record.iter().enumerate() {
             let count = self.count(wanted, pipeline);

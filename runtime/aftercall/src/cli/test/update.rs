@@ -60,6 +60,11 @@ fn mend(root: &mut Item, path: &[Step], miss: &Miss) -> bool {
 
 /// What stands at a path.
 fn reach<'i>(item: &'i mut Item, path: &[Step]) -> Option<&'i mut Item> {
+    // Looked at first: `get_mut` makes what is not there.
+    path.iter().try_fold(&*item, |here, step| match step {
+        Step::Key(key) => here.get(key.as_str()),
+        Step::Index(index) => here.get(*index),
+    })?;
     path.iter().try_fold(item, |here, step| match step {
         Step::Key(key) => here.get_mut(key.as_str()),
         Step::Index(index) => here.get_mut(*index),

@@ -56,6 +56,7 @@ pub fn pseudonymise(project: &Project, pipeline: &Pipeline, test: &TestDecl, tex
         links: BTreeMap::new(),
     };
     mask.name_records(test);
+    mask.keep_apart(test);
     let mut out = test.clone();
     out.call = test.call.as_ref().map(|call| mask.call(call));
     for record in &mut out.record {
@@ -89,6 +90,31 @@ struct Mask<'a> {
 }
 
 impl Mask<'_> {
+    /// Nobody's other name or number is one that somebody really has here, nor the business's own line, which stays.
+    fn keep_apart(&mut self, test: &TestDecl) {
+        let mut numbers: Vec<&str> = Vec::new();
+        let mut names: Vec<&str> = Vec::new();
+        if let Some(call) = &test.call {
+            let caller = &call.caller;
+            numbers.extend([&call.line, &caller.phone, &caller.callback_phone].into_iter().flatten().map(String::as_str));
+            let said = [&caller.name, &caller.first_name, &caller.last_name, &caller.caller_id_name, &caller.company];
+            names.extend(said.into_iter().flatten().map(String::as_str));
+        }
+        let find = self.pipeline.connection.connector.decl.find.as_ref().map(|find| find.object.as_str()).unwrap_or_default();
+        for record in &test.record {
+            for (field, value) in &record.fields {
+                let Some(text) = value.as_str() else { continue };
+                match self.role(record.object.as_deref().unwrap_or(find), field) {
+                    Some("phone") => numbers.push(text),
+                    Some("first_name" | "last_name" | "name" | "company" | "account_name" | "owner_name") => names.push(text),
+                    _ => {}
+                }
+            }
+        }
+        self.phones.avoid(&numbers);
+        self.names.avoid(&names);
+    }
+
     /// Records get names by their object and the order of their ids, which decides between equals.
     fn name_records(&mut self, test: &TestDecl) {
         let mut all: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
@@ -221,6 +247,8 @@ impl Mask<'_> {
             Some("phone") => self.phones.text(text),
             Some("email") => self.email(text),
             Some("first_name") => self.names.text(text, Part::First, false),
+            // A placeholder that the mapping itself writes.
+            Some("last_name" | "name") if (self.said)(text) => text.to_owned(),
             Some("last_name") => self.names.text(text, Part::Last, false),
             Some("name") if object.is_some_and(|object| self.is_person(object)) => self.names.text(text, Part::Last, true),
             Some("owner_name") => self.names.text(text, Part::Last, true),
@@ -273,15 +301,13 @@ impl Mask<'_> {
         self.links.entry(url.to_owned()).or_insert_with(|| format!("https://files.example/{number}")).clone()
     }
 
-    /// A label of a few words, kept unless it names somebody.
+    /// A label of a few words, kept unless it seems to name somebody: a capital inside is a name's.
     fn tag(&mut self, text: &str) -> String {
-        let words: Vec<String> = text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(fold).collect();
-        let plain = words.len() <= 3 && text.chars().all(|c| c.is_alphabetic() || c.is_whitespace() || "-_&'".contains(c));
-        if (self.said)(text) || plain && !words.iter().any(|word| self.names.known(word).is_some()) {
-            text.to_owned()
-        } else {
-            self.free(text)
-        }
+        let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        let signs = text.chars().all(|c| c.is_alphabetic() || c.is_whitespace() || "-_&'".contains(c));
+        let small = words.len() <= 3 && words.iter().skip(1).all(|word| !word.starts_with(char::is_uppercase));
+        let named = words.iter().any(|word| self.names.known(&fold(word)).is_some());
+        if (self.said)(text) || signs && small && !named { text.to_owned() } else { self.free(text) }
     }
 
     /// What somebody wrote or said freely.
@@ -349,9 +375,91 @@ fn is_plain(text: &str) -> bool {
     matches!(text, "true" | "false") || text.len() <= 6 && text.parse::<f64>().is_ok()
 }
 
-/// The day of a time or a date.
+/// The day of a time or a date; a text that only begins with one is neither.
 fn day(text: &str) -> Option<Date> {
     let head = text.get(..10)?;
-    let time = text.len() == 10 || text[10..].starts_with(['T', ' ']);
-    head.parse::<Date>().ok().filter(|_| time)
+    let clock = text[10..].chars().all(|c| c.is_ascii_digit() || "T :.+-Z".contains(c));
+    head.parse::<Date>().ok().filter(|_| clock && text.len() <= 35)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{call, front_desk, now, project};
+
+    /// A test of a call by this caller, with these contacts.
+    fn masked(caller: Value, contacts: &[Value], text: FreeText) -> TestDecl {
+        let mut call = call();
+        call.caller = serde_json::from_value(caller).expect("a caller");
+        call.line = Some("+13125550100".to_owned());
+        let records: Vec<Value> =
+            contacts.iter().enumerate().map(|(at, fields)| json!({"id": format!("00{at}"), "fields": fields})).collect();
+        let decl = json!({"name": "t", "now": now().to_string(), "call": call, "record": records});
+        let test: TestDecl = serde_json::from_value(decl).expect("a test");
+        let said = |text: &str| ["English", "Unknown caller"].contains(&text);
+        let first = pseudonymise(project(), front_desk(project()), &test, text, &said);
+        let again = pseudonymise(project(), front_desk(project()), &test, text, &said);
+        assert_eq!(format!("{:?}", first.test), format!("{:?}", again.test), "the same test gives the same pseudonyms");
+        first.test
+    }
+
+    fn field<'t>(test: &'t TestDecl, at: usize, name: &str) -> &'t str {
+        test.record[at].fields[name].as_str().expect("a text")
+    }
+
+    #[test]
+    fn one_person_is_one_person() {
+        let caller = json!({"phone": "+13125550142", "name": "Ann LEE", "email": "Ann.Lee@work.example"});
+        let ann = json!({"FirstName": "Ann", "LastName": "Lee", "Phone": "(312) 555-0142 cell", "Email": "ann.lee@work.example"});
+        let test = masked(caller, &[ann, json!({"LastName": "Unknown caller", "Phone": "withheld"})], FreeText::Cut);
+        let caller = &test.call.as_ref().expect("a call").caller;
+        let name = format!("{} {}", field(&test, 0, "FirstName"), field(&test, 0, "LastName").to_uppercase());
+        assert_eq!(caller.name.as_deref(), Some(name.as_str()), "the case stays");
+        assert!(!name.contains("Ann") && !name.contains("LEE"));
+        let number = caller.phone.clone().expect("a number");
+        assert!(number.starts_with("+1312") && number.len() == 12 && number != "+13125550142" && number != "+13125550100", "{number}");
+        assert_eq!(field(&test, 0, "Phone"), format!("({}) {}-{} cell", &number[2..5], &number[5..8], &number[8..]), "the form stays");
+        let email = caller.email.clone().expect("an address").to_lowercase();
+        assert_eq!(field(&test, 0, "Email"), email);
+        assert_eq!(email, format!("{}@firm-1.example", name.to_lowercase().replace(' ', ".")));
+        assert_eq!((field(&test, 1, "LastName"), field(&test, 1, "Phone")), ("Unknown caller", "withheld"), "nobody stays nobody");
+        assert_eq!(test.record[0].id, "contact-1");
+    }
+
+    #[test]
+    fn numbers_that_are_a_slip_apart_stay_so() {
+        let of = |phone: &str| json!({"LastName": "Lee", "Phone": phone});
+        let caller = json!({"phone": "+4930901820145"});
+        let test =
+            masked(caller, &[of("+49 30 901820146"), of("+49 30 901820415"), of("030 901820145"), of("+33 1 70 18 99 00")], FreeText::Cut);
+        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        let own = digits(test.call.as_ref().and_then(|call| call.caller.phone.as_deref()).expect("a number"));
+        let edits = |at: usize| crate::normalise::edits(&digits(field(&test, at, "Phone")), &own, 4);
+        assert_eq!((edits(0), edits(1)), (Some(1), Some(1)), "another digit, and two that are swapped");
+        assert_eq!(format!("49{}", &digits(field(&test, 2, "Phone"))[1..]), own, "one number in two spellings");
+        assert!(field(&test, 3, "Phone").starts_with("+33 1 7"), "{}", field(&test, 3, "Phone"));
+    }
+
+    #[test]
+    fn what_was_written_freely() {
+        let caller = json!({"phone": "+13125550142", "name": "Ann Lee"});
+        let note = json!({"Description": "2026-11-20 Ann Lee, or her brother on 312.555.0199, pays by 2026-11-30."});
+        let cut = masked(caller.clone(), &[note.clone(), note.clone()], FreeText::Cut);
+        assert_eq!(field(&cut, 0, "Description"), field(&cut, 1, "Description"), "one text, one placeholder");
+        assert!(field(&cut, 0, "Description").starts_with("(text "));
+        assert_eq!(
+            cut.call.as_ref().map(|call| call.captured["language"].clone()),
+            Some(json!("English")),
+            "what the config says is nobody's"
+        );
+        let kept = masked(caller, &[note], FreeText::Keep);
+        let text = field(&kept, 0, "Description");
+        assert!(!text.contains("Ann") && !text.contains("Lee") && !text.contains("0199"), "{text}");
+        assert!(
+            text.starts_with("2026-11-20 ") && text.contains(", or her brother on 312.555.") && text.ends_with(", pays by 2026-11-30."),
+            "{text}"
+        );
+    }
 }

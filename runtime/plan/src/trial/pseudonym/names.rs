@@ -2,7 +2,7 @@
 //!
 //! Not for numbers and addresses (`reach`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aftercall_config::call::Caller;
 use aftercall_config::decl::{CompareOn, TableKind};
@@ -86,11 +86,19 @@ pub(super) struct Names<'a> {
     words: BTreeMap<String, (String, Part)>,
     /// In the order in which they came, for telling how a new one compares.
     order: Vec<String>,
+    /// Words that nobody may get.
+    others: BTreeSet<String>,
 }
 
 impl<'a> Names<'a> {
     pub(super) fn new(rules: &'a MatchRules) -> Self {
-        Self { rules, words: BTreeMap::new(), order: Vec::new() }
+        Self { rules, words: BTreeMap::new(), order: Vec::new(), others: BTreeSet::new() }
+    }
+
+    /// Keeps the words of these names from being anybody's other name.
+    pub(super) fn avoid(&mut self, names: &[&str]) {
+        self.others
+            .extend(names.iter().flat_map(|text| text.split(|c: char| !c.is_alphabetic())).filter(|word| !word.is_empty()).map(fold));
     }
 
     /// Whether a word names nobody in particular: a title, a particle, a placeholder, a form of company.
@@ -98,7 +106,9 @@ impl<'a> Names<'a> {
         let tables = &self.rules.tables;
         let has = |kind| tables.has(kind, word);
         match part {
-            Part::Firm => has(TableKind::LegalForms) || has(TableKind::Trades) || ["and", "of", "the"].contains(&word),
+            Part::Firm => {
+                has(TableKind::LegalForms) || has(TableKind::Trades) || has(TableKind::Households) || ["and", "of", "the"].contains(&word)
+            }
             _ => has(TableKind::Titles) || has(TableKind::Suffixes) || has(TableKind::Particles) || has(TableKind::Nobody),
         }
     }
@@ -166,7 +176,10 @@ impl<'a> Names<'a> {
             })
             .collect();
         let taken = |candidate: &str| {
-            self.words.values().any(|(other, _)| other == candidate) || self.words.contains_key(candidate) || candidate == word
+            self.words.values().any(|(other, _)| other == candidate)
+                || self.words.contains_key(candidate)
+                || self.others.contains(candidate)
+                || candidate == word
         };
         let Some((known, nearest, _)) = alike.first() else {
             let pool = match part {

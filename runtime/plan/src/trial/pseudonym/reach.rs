@@ -18,11 +18,18 @@ pub(super) struct Phones<'a> {
     region: &'a str,
     tails: BTreeMap<String, String>,
     order: Vec<String>,
+    /// Digits that nobody may get.
+    others: Vec<String>,
 }
 
 impl<'a> Phones<'a> {
     pub(super) fn new(rules: &'a MatchRules, region: &'a str) -> Self {
-        Self { rules, region, tails: BTreeMap::new(), order: Vec::new() }
+        Self { rules, region, tails: BTreeMap::new(), order: Vec::new(), others: Vec::new() }
+    }
+
+    /// Keeps these numbers from being anybody's.
+    pub(super) fn avoid(&mut self, numbers: &[&str]) {
+        self.others.extend(numbers.iter().filter_map(|text| phone(text, self.region)).map(|phone| phone.national));
     }
 
     /// A text with a number, as it was typed. What is no number, or nobody's, stays as it is.
@@ -68,7 +75,10 @@ impl<'a> Phones<'a> {
             return known.clone();
         }
         let taken = |candidate: &String| {
-            self.tails.contains_key(candidate) || self.tails.values().any(|other| other == candidate) || candidate == tail
+            self.others.iter().any(|other| other.ends_with(candidate.as_str()))
+                || self.tails.contains_key(candidate)
+                || self.tails.values().any(|other| other == candidate)
+                || candidate == tail
         };
         let slip = self.order.iter().find_map(|known| moved(known, tail, self.tails.get(known)?)).filter(|new| !taken(new));
         let fresh = || {
