@@ -2,8 +2,6 @@
 //!
 //! A search is answered as for many callers at once (`matching::fits`): whoever fits is returned, and compared again when it comes to deciding.
 
-use std::collections::BTreeMap;
-
 use aftercall_config::decl::{TestDecl, TestRecordDecl};
 use aftercall_config::functions::timestamp;
 use aftercall_config::project::{Pipeline, Project};
@@ -50,7 +48,7 @@ impl<'a> World<'a> {
             if !decl.written.is_empty() {
                 let key = format!("{connection}/{}/{}", self.object(decl), decl.id);
                 let written = decl.written.iter().map(|(field, value)| (field.clone(), self.written(value)));
-                context.written.entry(key).or_insert_with(BTreeMap::new).extend(written);
+                context.written.entry(key).or_default().extend(written);
             }
         }
         context
