@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use aftercall::journal::{
     Accepted, Answer, AnswerRow, Arrival, ArrivalKind, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Error, Guard,
-    Intervention, Journal, LaneLink, Lookup, NewPlan, PlanOutcome, Record, Recorded, Recording, SealedToken, Story, Then, Unrecognised,
-    WriteFilter, WriteRow, Written,
+    Intervention, Journal, LaneLink, Lookup, NewPlan, PlanOutcome, PlannedCall, PlannedFilter, Record, Recorded, Recording, SealedToken,
+    Story, Then, Unrecognised, WriteFilter, WriteRow, Written,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -121,6 +121,7 @@ impl Journal for Store {
         people_find(connection: String, keys: Vec<i64>, limit: usize) -> Vec<String>;
         config_get(hash: String) -> Option<String>;
         calls(filter: CallFilter) -> Vec<CallSummary>;
+        planned(filter: PlannedFilter) -> Vec<PlannedCall>;
         call(id_or_prefix: String) -> Option<Story>;
         payload(id: i64) -> Option<Vec<u8>>;
         writes(filter: WriteFilter) -> Vec<WriteRow>;

@@ -13,6 +13,7 @@ mod command_line;
 mod config_tests;
 mod context;
 mod describe;
+mod diffs;
 mod dry_run;
 mod findings;
 mod follow_ups;

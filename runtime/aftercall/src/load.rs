@@ -2,6 +2,8 @@
 //!
 //! Not for meaning: that is `aftercall_config::resolve`.
 
+mod revision;
+
 use std::path::{Path, PathBuf};
 
 use aftercall_config::finding::{Code, Finding, Place};
@@ -9,6 +11,8 @@ use aftercall_config::lock::is_lock;
 use aftercall_config::resolve::{self, Loaded};
 use aftercall_config::source::Files;
 use include_dir::{Dir, include_dir};
+
+pub use revision::{Revision, RevisionError, revision};
 
 static MAPPINGS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../mappings");
 static EXAMPLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../examples");
@@ -141,16 +145,20 @@ pub fn project(root: &Path) -> (Loaded, Files) {
 }
 
 /// Loads a project from files that were read; `findings` are about those that could not be.
-pub fn loaded(files: &Files, mut findings: Vec<Finding>) -> Loaded {
-    let mut loaded = resolve::load(files);
-    if !findings.is_empty() {
-        if findings.iter().any(|f| !resolve::is_test(&f.at.file)) {
+pub fn loaded(files: &Files, findings: Vec<Finding>) -> Loaded {
+    with_findings(resolve::load(files), findings)
+}
+
+/// What was loaded, with the files that could not be read.
+fn with_findings(mut loaded: Loaded, mut unreadable: Vec<Finding>) -> Loaded {
+    if !unreadable.is_empty() {
+        if unreadable.iter().any(|f| !resolve::is_test(&f.at.file)) {
             loaded.project = None;
         }
         // What an unreadable file lacks is not news.
-        loaded.findings.retain(|f| !findings.iter().any(|u| u.at.file == f.at.file));
-        findings.append(&mut loaded.findings);
-        loaded.findings = findings;
+        loaded.findings.retain(|f| !unreadable.iter().any(|u| u.at.file == f.at.file));
+        unreadable.append(&mut loaded.findings);
+        loaded.findings = unreadable;
     }
     loaded
 }

@@ -8,6 +8,7 @@ pub mod caller;
 pub mod condition;
 pub mod config_test;
 pub mod decl;
+pub mod difference;
 pub mod finding;
 pub mod functions;
 pub mod lock;

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::call::CallOutcome;
 use crate::caller::CallerContext;
 use crate::decl::{ConfigTestDecl, ConnectorDecl, MappingDecl, MatchDecl, PipelineDecl, ProjectDecl, SourceDecl, TableDecl};
+use crate::difference::DiffDocument;
 use crate::lock::Lock;
 
 pub use self::fit::validate;
@@ -45,11 +46,13 @@ pub enum Kind {
     CallerContext,
     /// `schema/<connection>.json`: what a system told of its own fields.
     Lock,
+    /// Two revisions over the same calls, as JSON.
+    Diff,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Project,
         Self::Pipeline,
         Self::Mapping,
@@ -61,6 +64,7 @@ impl Kind {
         Self::CallOutcome,
         Self::CallerContext,
         Self::Lock,
+        Self::Diff,
     ];
 
     /// The name in `schema/<name>.schema.json`.
@@ -77,6 +81,7 @@ impl Kind {
             Self::CallOutcome => "call-outcome",
             Self::CallerContext => "caller-context",
             Self::Lock => "lock",
+            Self::Diff => "diff",
         }
     }
 
@@ -113,6 +118,7 @@ impl Kind {
             Self::CallOutcome => generate::<CallOutcome>(),
             Self::CallerContext => generate::<CallerContext>(),
             Self::Lock => generate::<Lock>(),
+            Self::Diff => generate::<DiffDocument>(),
         };
         simplify(&mut schema);
         schema

@@ -14,6 +14,7 @@ pub mod normalise;
 pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod revisions;
 pub mod route;
 pub mod scope;
 pub mod trial;

@@ -4,6 +4,7 @@
 
 mod calls;
 pub(crate) mod desk;
+mod git;
 pub(crate) mod http;
 mod inside;
 mod program;
@@ -12,6 +13,7 @@ mod sign;
 
 pub(crate) use calls::{call, known_callers, slot};
 pub(crate) use desk::{Desk, stand_in};
+pub(crate) use git::{commit, git};
 pub(crate) use http::{Answer, get, get_with, post, raw};
 pub(crate) use inside::Inside;
 pub(crate) use program::{Ran, Running, aftercall};

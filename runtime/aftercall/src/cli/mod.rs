@@ -10,6 +10,7 @@ mod completions;
 mod dead;
 mod demo;
 mod describe;
+mod diff;
 mod differences;
 mod explain;
 mod init;
@@ -18,6 +19,7 @@ mod intervene;
 mod matching;
 mod plan;
 mod record;
+mod recorded;
 mod review;
 mod run;
 mod sandbox;
@@ -66,6 +68,8 @@ enum Command {
     Record(record::Args),
     /// Dry run: what each call would write, field by field, and how many requests it takes
     Plan(plan::Args),
+    /// Two revisions of the config over the same recorded calls: what changes, and because of which line
+    Diff(diff::Args),
     /// Work a batch of calls to the end
     Sync(sync::Args),
     /// The service: takes calls in over HTTP and works them
@@ -121,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Sync(args) => sync::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Backfill(args) => backfill::run(&args),

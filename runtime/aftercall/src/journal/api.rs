@@ -10,7 +10,8 @@ use super::{
     Error,
     model::{
         Accepted, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Guard, Intervention, LaneLink,
-        Lookup, NewPlan, PlanOutcome, Recorded, Recording, SealedToken, Story, Unrecognised, WriteFilter, WriteRow, Written,
+        Lookup, NewPlan, PlanOutcome, PlannedCall, PlannedFilter, Recorded, Recording, SealedToken, Story, Unrecognised, WriteFilter,
+        WriteRow, Written,
     },
 };
 
@@ -93,6 +94,9 @@ pub trait Journal: Send + Sync {
 
     /// The call log.
     fn calls(&self, filter: CallFilter) -> Answer<'_, Vec<CallSummary>>;
+
+    /// Calls with their last plans and what those were made from, a page of them.
+    fn planned(&self, filter: PlannedFilter) -> Answer<'_, Vec<PlannedCall>>;
 
     /// One call's whole story, by its id or by the beginning of it.
     ///

@@ -18,7 +18,8 @@ pub use error::Error;
 pub use model::{
     Accepted, AnswerKind, AnswerRow, Arrival, ArrivalKind, Booking, CallChange, CallFilter, CallSeq, CallStatus, CallSummary, Claim,
     ClaimedCall, Claiming, Counts, Created, EventRow, Fence, FieldWritten, Guard, Intervention, Json, LaneId, LaneLink, Lookup, NewAnswer,
-    NewCall, NewEvent, NewPlan, NewWrite, Order, PayloadRow, PlanOutcome, PlanRow, Record, Recorded, Recording, RevisionRow, SealedToken,
-    Seen, SlotAsk, Story, Then, Trouble, Unrecognised, WriteChange, WriteFilter, WriteOutcome, WriteRow, WriteState, Written,
+    NewCall, NewEvent, NewPlan, NewWrite, Order, PayloadRow, PlanOutcome, PlanRow, PlannedCall, PlannedFilter, Record, Recorded, Recording,
+    RevisionRow, SealedToken, Seen, SlotAsk, Story, Then, Trouble, Unrecognised, WriteChange, WriteFilter, WriteOutcome, WriteRow,
+    WriteState, Written,
 };
 pub use sqlite::{SqliteJournal, SqliteOptions, accept_beside, config_beside, intervene_beside, token_beside};

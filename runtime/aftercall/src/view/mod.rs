@@ -6,6 +6,7 @@ pub mod decision;
 pub(crate) mod difference;
 pub mod plan;
 pub mod review;
+pub(crate) mod revisions;
 pub mod story;
 pub mod tests;
 mod words;

@@ -151,7 +151,7 @@ pub fn load(files: &Files) -> Loaded {
             Kind::Match => insert(&mut written.matches, name("mappings/match"), document, out, &mut findings),
             Kind::MatchTable => insert(&mut written.tables, path.to_owned(), document, out, &mut findings),
             Kind::ConfigTest => insert(&mut written.tests, path.to_owned(), document, out, &mut findings),
-            Kind::CallOutcome | Kind::CallerContext | Kind::Lock => true,
+            Kind::CallOutcome | Kind::CallerContext | Kind::Lock | Kind::Diff => true,
         };
         if !known {
             written.broken.push(path.to_owned());

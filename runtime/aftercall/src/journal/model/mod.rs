@@ -15,7 +15,8 @@ pub use claim::{Claim, ClaimedCall, Claiming, Guard, LaneLink, PlanRow, WriteRow
 pub use ids::{CallSeq, CallStatus, Fence, LaneId, WriteState};
 pub use json::Json;
 pub use read::{
-    Booking, CallFilter, CallSummary, Counts, EventRow, Lookup, Order, PayloadRow, RevisionRow, Story, Unrecognised, WriteFilter, Written,
+    Booking, CallFilter, CallSummary, Counts, EventRow, Lookup, Order, PayloadRow, PlannedCall, PlannedFilter, RevisionRow, Story,
+    Unrecognised, WriteFilter, Written,
 };
 pub use record::{
     CallChange, Created, FieldWritten, Intervention, NewEvent, NewPlan, NewWrite, PlanOutcome, Record, Recorded, Recording, Seen, SlotAsk,

@@ -63,6 +63,34 @@ pub enum Order {
     OldestFirst,
 }
 
+/// Which calls to read as they were planned last, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct PlannedFilter {
+    /// Exactly these, by their whole ids; empty for all.
+    pub ids: Vec<String>,
+    /// Received at or after.
+    pub since: Option<Timestamp>,
+    /// Received before.
+    pub until: Option<Timestamp>,
+    /// Beyond this call: the last one of the page before.
+    pub after: Option<CallSeq>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A call with its last plan and what that was made from.
+#[derive(Clone, Debug)]
+pub struct PlannedCall {
+    /// Its place in the order of arrival.
+    pub seq: CallSeq,
+    /// Our id of it.
+    pub id: String,
+    /// The canonical outcome: the one that was planned, or the one that counts where none was.
+    pub outcome: Json,
+    /// The last plan; absent where there is none.
+    pub plan: Option<PlanRow>,
+}
+
 /// A line of the call log.
 #[derive(Clone, Debug, Serialize)]
 pub struct CallSummary {

@@ -18,7 +18,8 @@ use super::{
         error::Error,
         model::{
             Accepted, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Guard, Intervention,
-            LaneLink, Lookup, NewPlan, PlanOutcome, Recorded, Recording, SealedToken, Story, Unrecognised, WriteFilter, WriteRow, Written,
+            LaneLink, Lookup, NewPlan, PlanOutcome, PlannedCall, PlannedFilter, Recorded, Recording, SealedToken, Story, Unrecognised,
+            WriteFilter, WriteRow, Written,
         },
     },
     fault::{Fault, io_error},
@@ -285,6 +286,10 @@ impl Journal for SqliteJournal {
 
     fn calls(&self, filter: CallFilter) -> Answer<'_, Vec<CallSummary>> {
         self.read("list calls", move |conn| read::calls(conn, &filter))
+    }
+
+    fn planned(&self, filter: PlannedFilter) -> Answer<'_, Vec<PlannedCall>> {
+        self.read("read planned calls", move |conn| read::planned(conn, &filter))
     }
 
     fn call(&self, id_or_prefix: String) -> Answer<'_, Option<Story>> {

@@ -75,7 +75,7 @@ pub(crate) fn writes_of(conn: &Connection, seq: CallSeq) -> Result<Vec<WriteRow>
 
 const PLAN_COLUMNS: &str = "number, revision, context, decision, plan, pipeline, config_version, digest, recorded_at";
 
-fn plan_row(row: &Row<'_>) -> rusqlite::Result<PlanRow> {
+pub(super) fn plan_row(row: &Row<'_>) -> rusqlite::Result<PlanRow> {
     Ok(PlanRow {
         number: row.get(0)?,
         revision: row.get(1)?,

@@ -1,0 +1,241 @@
+//! `aftercall diff OLD..NEW`: two revisions of the config over the same recorded calls. Offline, and nothing is written.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aftercall_config::difference::RevisionSaid;
+use aftercall_config::project::Project;
+use aftercall_config::resolve::{self, Loaded};
+use aftercall_config::source::Files;
+use aftercall_plan::revisions::{Colleagues, Compared, Recorded, Revisions};
+use clap::ValueEnum;
+
+use super::ProjectDir;
+use super::recorded::{Recording, Selection};
+use super::talk::{self, data, talk as say};
+use crate::journal::{Journal, SqliteJournal};
+use crate::load;
+use crate::view;
+
+/// How the difference is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum DiffFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs: versioned JSON.
+    Json,
+    /// For a pull request.
+    Markdown,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Two git revisions, such as `main..my-branch`; `main` or `main..` holds a revision against the files as they are
+    #[arg(value_name = "OLD..NEW")]
+    revisions: String,
+    /// Over which calls: `last:7d`, `since:2026-11-01`, `id:CALL,...`, `all`, or a file of calls
+    #[arg(long, value_name = "CALLS", default_value = "last:7d")]
+    calls: String,
+    #[command(flatten)]
+    project: ProjectDir,
+    /// Exit with 3 where some call changes
+    #[arg(long)]
+    exit_code: bool,
+    /// Leave out what callers and records say: only lines, fields and numbers, for where others read along
+    #[arg(long)]
+    without_values: bool,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    format: DiffFormat,
+}
+
+/// One side, loaded.
+struct Side {
+    said: RevisionSaid,
+    project: Arc<Project>,
+    files: Files,
+}
+
+/// 0: compared; 1: a revision has errors; 2: used wrongly; 3 with `--exit-code`: something changes.
+pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
+    let root = &args.project.project;
+    if !root.exists() {
+        anyhow::bail!("there is no folder {}", root.display());
+    }
+    let (old, new) = match names(&args.revisions) {
+        Ok(names) => names,
+        Err(why) => {
+            say(&format!("{why}\n"));
+            return Ok(2);
+        }
+    };
+    let selection = match Selection::parse(&args.calls) {
+        Ok(selection) => selection,
+        Err(why) => {
+            say(&format!("{why}\n"));
+            return Ok(2);
+        }
+    };
+    let (Some(old), Some(new)) = (side(root, old)?, side(root, new)?) else { return Ok(1) };
+    let journal = SqliteJournal::open_read_only(root.join(&new.project.store_path)).map(Arc::new);
+    let journal: Option<Arc<dyn Journal>> = match journal {
+        Ok(journal) => Some(journal),
+        // A file of recorded calls needs none.
+        Err(_) if selection.is_file() => None,
+        Err(error) => return Err(error.into()),
+    };
+    let runtime = talk::runtime()?;
+    let colleagues = runtime.block_on(colleagues(journal.as_deref(), [&old.project, &new.project]))?;
+    let revisions = Revisions::new((old.project.clone(), &old.files), (new.project.clone(), &new.files), colleagues);
+    let compared = compare(&runtime, &revisions, journal.as_deref(), &selection)?;
+    if compared.is_empty() {
+        say(&format!("the journal has no calls for `{}`; `--calls all` takes every one that it has\n", args.calls));
+    }
+    let diff = view::revisions::document(old.said, new.said, &compared, !args.without_values);
+    match args.format {
+        DiffFormat::Human => data(&view::revisions::text(&diff)),
+        DiffFormat::Json => data(&format!("{}\n", serde_json::to_string_pretty(&diff)?)),
+        DiffFormat::Markdown => data(&view::revisions::markdown(&diff)),
+    }
+    Ok(if args.exit_code && diff.calls.changed > 0 { 3 } else { 0 })
+}
+
+/// The names of both revisions; `None` stands for the working tree.
+fn names(text: &str) -> Result<(Option<&str>, Option<&str>), String> {
+    if text.contains("...") {
+        return Err(format!("`{text}`: two revisions stand with two dots between them, such as `{}`", text.replace("...", "..")));
+    }
+    Ok(match text.split_once("..") {
+        Some(("", "")) | None if text.trim_matches('.').is_empty() => {
+            return Err("say which revision: `main..my-branch`, or `HEAD` to hold the files as they are against the last commit".to_owned());
+        }
+        Some((old, new)) => (Some(if old.is_empty() { "HEAD" } else { old }), Some(new).filter(|new| !new.is_empty())),
+        None => (Some(text), None),
+    })
+}
+
+/// Loads one side and says what `check` would say about it. `None` where it has errors.
+fn side(root: &Path, name: Option<&str>) -> anyhow::Result<Option<Side>> {
+    let (said, commit, loaded, files) = match name {
+        Some(name) => {
+            let revision = load::revision(root, name)?;
+            (name.to_owned(), Some(revision.commit), revision.loaded, revision.files)
+        }
+        None => {
+            let (loaded, files) = load::project(root);
+            ("working tree".to_owned(), None, loaded, files)
+        }
+    };
+    if !loaded.findings.is_empty() {
+        say(&format!("{}\n{}", talk::bold(&format!("{said}:")), loaded.render(std::io::stderr().is_terminal())));
+    }
+    let Loaded { project: Some(project), .. } = loaded else {
+        say(&format!("{said} has {}, so there is nothing to compare\n", talk::count(&loaded.findings)));
+        return Ok(None);
+    };
+    let said = RevisionSaid { name: said, commit, config: project.version.to_string() };
+    Ok(Some(Side { said, project: Arc::new(project), files }))
+}
+
+/// Ids of colleagues whom routes name by address and the journal has looked up, however long ago.
+async fn colleagues(journal: Option<&dyn Journal>, projects: [&Arc<Project>; 2]) -> anyhow::Result<Colleagues> {
+    let mut found = Colleagues::new();
+    let Some(journal) = journal else { return Ok(found) };
+    for pipeline in projects.into_iter().flat_map(|project| &project.pipelines) {
+        let owners = pipeline.routes.values().flatten().flat_map(|rule| &rule.owners).filter_map(|owner| owner.as_fixed());
+        for email in owners.filter_map(|owner| owner.as_str()?.strip_prefix("user:")) {
+            let email = email.trim().to_lowercase();
+            for connection in pipeline.writes.iter().map(|write| write.connection.id.clone()) {
+                let kept = journal.lookup_get(connection.clone(), "user".to_owned(), email.clone()).await?;
+                if let Some(id) = kept.and_then(|kept| kept.value.read::<Option<String>>().ok()) {
+                    found.insert(format!("{connection}/{email}"), id);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The next calls, each with the project under which it was recorded.
+type Page = Vec<(Recorded, Arc<Project>)>;
+
+/// Compares all calls, a page at a time, on as many threads as there are cores. In order of arrival.
+fn compare(
+    runtime: &tokio::runtime::Runtime,
+    revisions: &Revisions,
+    journal: Option<&dyn Journal>,
+    selection: &Selection,
+) -> anyhow::Result<Vec<Compared>> {
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let done: Mutex<Vec<Compared>> = Mutex::default();
+    let (send, receive) = sync_channel::<Vec<Recording>>(2 * threads);
+    let receive = Mutex::new(receive);
+    let versions = Versions::default();
+    let read = std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| work(revisions, &versions, &receive, &done));
+        }
+        let read = runtime.block_on(selection.read(&revisions.new, journal, async |page| {
+            if let Some(journal) = journal {
+                versions.find(revisions, journal, &page).await?;
+            }
+            Ok(send.send(page).is_ok())
+        }));
+        drop(send);
+        read
+    });
+    read?;
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|call| call.number);
+    Ok(done)
+}
+
+/// One thread's share.
+fn work(revisions: &Revisions, versions: &Versions, receive: &Mutex<Receiver<Vec<Recording>>>, done: &Mutex<Vec<Compared>>) {
+    loop {
+        let next = receive.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(page) = next else { return };
+        let page: Page = page.into_iter().map(|one| (one.understood(), versions.of(revisions, &one.config))).collect();
+        let compared: Vec<Compared> = page.iter().map(|(recorded, then)| revisions.compare(recorded, then)).collect();
+        done.lock().unwrap_or_else(PoisonError::into_inner).extend(compared);
+    }
+}
+
+/// The projects under which calls were recorded, by version; one that is not known any more is absent.
+#[derive(Default)]
+struct Versions(Mutex<BTreeMap<String, Option<Arc<Project>>>>);
+
+impl Versions {
+    /// Reads those that a page needs.
+    async fn find(&self, revisions: &Revisions, journal: &dyn Journal, page: &[Recording]) -> anyhow::Result<()> {
+        for call in page {
+            let version = &call.config;
+            let is_known = |known: &BTreeMap<String, Option<Arc<Project>>>| known.contains_key(version);
+            if version.is_empty() || is_known(&self.0.lock().unwrap_or_else(PoisonError::into_inner)) {
+                continue;
+            }
+            let known = [&revisions.old, &revisions.new].into_iter().find(|project| project.version.0 == *version).cloned();
+            let found = match known {
+                Some(project) => Some(project),
+                None => {
+                    let text = journal.config_get(version.clone()).await?;
+                    let files = text.and_then(|text| serde_json::from_str::<BTreeMap<String, String>>(&text).ok());
+                    let files = files.map(|files| files.into_iter().fold(Files::new(), |all, (path, text)| all.with(path, text)));
+                    files.and_then(|files| resolve::load(&files).project).map(Arc::new)
+                }
+            };
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(version.clone(), found);
+        }
+        Ok(())
+    }
+
+    /// The project of then, or the first revision in its place.
+    fn of(&self, revisions: &Revisions, version: &str) -> Arc<Project> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(version).cloned().flatten();
+        known.unwrap_or_else(|| revisions.old.clone())
+    }
+}

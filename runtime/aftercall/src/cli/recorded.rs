@@ -1,0 +1,219 @@
+//! `--calls` on the command line: calls as they were recorded, from the journal or for a file of calls, a page at a time.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use aftercall_config::call::CallOutcome;
+use aftercall_config::project::Project;
+use aftercall_config::resolve::duration;
+use aftercall_plan::model::Booking;
+use aftercall_plan::revisions::Recorded;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use super::input::Input;
+use super::talk::{self, talk as say};
+use crate::journal::{ArrivalKind, Journal, Json, PlannedCall, PlannedFilter};
+
+/// Calls that are read at once.
+const PAGE: usize = 128;
+
+/// Which calls.
+pub(super) enum Selection {
+    /// Those that were received since then.
+    Since(Timestamp),
+    /// Those that were received since a day, in the project's zone.
+    SinceDay(Date),
+    /// These, by their whole ids.
+    Ids(Vec<String>),
+    /// All of them.
+    All,
+    /// Those of a file; what was read about them comes from the journal.
+    File(PathBuf),
+}
+
+/// A call as it was recorded, not looked into yet.
+pub(super) struct Recording {
+    /// Its place among the calls.
+    number: u64,
+    /// The outcome.
+    call: CallOutcome,
+    /// The context and the plan.
+    plan: Option<(Json, Json)>,
+    /// The pipeline that it took.
+    pipeline: String,
+    /// The version of the config under which it was planned; empty where it was not.
+    pub(super) config: String,
+}
+
+/// What is needed of a plan on record.
+#[derive(Deserialize)]
+struct PlanPart {
+    decision: DecisionPart,
+    writes: Vec<WritePart>,
+}
+
+#[derive(Deserialize)]
+struct DecisionPart {
+    contact: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WritePart {
+    id: String,
+    booking: Option<Booking>,
+}
+
+impl Selection {
+    /// Reads `last:7d`, `since:2026-11-01`, `id:...`, `all`, or a file's path.
+    ///
+    /// Errors: a sentence that says what may be written.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let may = "write `last:7d`, `since:2026-11-01`, `id:CALL,CALL`, `all`, or the path of a file of calls";
+        match text.split_once(':') {
+            Some(("last", length)) => {
+                let since = duration(length).and_then(|length| Timestamp::now().checked_sub(length).ok());
+                since.map(Self::Since).ok_or_else(|| format!("`{length}` is no duration: {may}"))
+            }
+            Some(("since", when)) => {
+                let at = when.parse().map(Self::Since).or_else(|_| when.parse().map(Self::SinceDay));
+                at.map_err(|_| format!("`{when}` is no day and no time: {may}"))
+            }
+            Some(("id", ids)) => Ok(Self::Ids(ids.split(',').map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect())),
+            _ if text == "all" => Ok(Self::All),
+            _ if std::path::Path::new(text).is_file() || text == "-" => Ok(Self::File(text.into())),
+            _ => Err(format!("there is no file `{text}`: {may}")),
+        }
+    }
+
+    /// Whether the calls come from a file.
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
+    /// Reads the calls in order of arrival, or in the file's, until `each` wants no more.
+    ///
+    /// Errors: the journal's, and what is wrong with the file. A line of it that is no call is said, and passed over.
+    pub(super) async fn read(
+        &self,
+        project: &Project,
+        journal: Option<&dyn Journal>,
+        mut each: impl AsyncFnMut(Vec<Recording>) -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
+        if let Self::File(path) = self {
+            return of_file(path, project, journal, each).await;
+        }
+        let Some(journal) = journal else { return Ok(()) };
+        let since = match self {
+            Self::Since(at) => Some(*at),
+            Self::SinceDay(day) => Some(day.to_zoned(zone(project))?.timestamp()),
+            _ => None,
+        };
+        let ids = if let Self::Ids(ids) = self { ids.clone() } else { Vec::new() };
+        if let (Self::Ids(_), true) = (self, ids.is_empty()) {
+            return Ok(());
+        }
+        let (mut number, mut after) = (0, None);
+        let mut found = Vec::new();
+        loop {
+            let filter = PlannedFilter { ids: ids.clone(), since, until: None, after, limit: PAGE };
+            let page = journal.planned(filter).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.seq);
+            if !ids.is_empty() {
+                found.extend(page.iter().map(|call| call.id.clone()));
+            }
+            let page: Vec<Recording> = page.into_iter().filter_map(|call| Recording::of(call, &mut number)).collect();
+            if !each(page).await? {
+                return Ok(());
+            }
+        }
+        if let Some(missing) = ids.iter().find(|id| !found.contains(id)) {
+            anyhow::bail!("the journal has no call `{missing}`; `aftercall calls` lists them");
+        }
+        Ok(())
+    }
+}
+
+fn zone(project: &Project) -> TimeZone {
+    project.timezone.clone()
+}
+
+/// Calls of a file, each with what the journal has of the same call.
+async fn of_file(
+    path: &std::path::Path,
+    project: &Project,
+    journal: Option<&dyn Journal>,
+    mut each: impl AsyncFnMut(Vec<Recording>) -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
+    let input = Input::of(path.to_owned());
+    let source = input.source(project)?;
+    let mut calls: Vec<CallOutcome> = Vec::new();
+    input.read(project, &source, |item, _| {
+        match item.call {
+            Ok(taken) => {
+                if let ArrivalKind::Call(call) = &taken.arrival.kind {
+                    calls.push(call.outcome.read()?);
+                }
+            }
+            Err(reason) => say(&format!("{} {}:{}: {reason}\n", talk::red("error:"), item.file, item.line)),
+        }
+        Ok(())
+    })?;
+    let mut number = 0;
+    for page in calls.chunks(PAGE) {
+        let ids: Vec<String> = page.iter().map(|call| format!("{}:{}", call.source, call.id)).collect();
+        let mut known: BTreeMap<String, PlannedCall> = BTreeMap::new();
+        if let Some(journal) = journal {
+            let filter = PlannedFilter { ids: ids.clone(), limit: PAGE, ..PlannedFilter::default() };
+            known = journal.planned(filter).await?.into_iter().map(|call| (call.id.clone(), call)).collect();
+        }
+        let page = page.iter().zip(&ids).map(|(call, id)| {
+            let recording = Recording::with(call.clone(), known.remove(id), number);
+            number += 1;
+            recording
+        });
+        if !each(page.collect()).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl Recording {
+    /// A call of the journal; one whose outcome is no longer kept or cannot be read is left out.
+    fn of(call: PlannedCall, number: &mut u64) -> Option<Self> {
+        let outcome: CallOutcome = call.outcome.read().ok()?;
+        *number += 1;
+        Some(Self::with(outcome, Some(call), *number - 1))
+    }
+
+    fn with(call: CallOutcome, known: Option<PlannedCall>, number: u64) -> Self {
+        let plan = known.and_then(|known| known.plan);
+        let (pipeline, config) = plan.as_ref().map(|plan| (plan.pipeline.clone(), plan.config_version.clone())).unwrap_or_default();
+        Self { number, call, plan: plan.map(|plan| (plan.context, plan.plan)), pipeline, config }
+    }
+
+    /// Looks into it: the costly part, which is done beside the reading.
+    pub(super) fn understood(&self) -> Recorded {
+        let (context, plan) = match &self.plan {
+            Some((context, plan)) => (context.read().ok(), plan.read::<PlanPart>().ok()),
+            None => (None, None),
+        };
+        let (contact, writes) = plan.map(|plan| (plan.decision.contact, plan.writes)).unwrap_or_default();
+        let looked = writes.into_iter().filter_map(|write| {
+            let booking = write.booking?;
+            Some((write.id, (booking.start, booking.end)))
+        });
+        Recorded {
+            call: self.call.clone(),
+            context,
+            pipeline: self.pipeline.clone(),
+            contact,
+            looked: looked.collect(),
+            number: self.number,
+        }
+    }
+}
