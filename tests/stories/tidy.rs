@@ -307,7 +307,7 @@ fn every_code_has_a_page_and_a_fixture() {
 #[test]
 fn schemas_are_those_of_the_types() {
     let folder = repository().join("schema");
-    let files = aftercall_config::schema::files();
+    let files = aftercall::load::schemas();
     if std::env::var_os("UPDATE").is_some() {
         for (name, text) in &files {
             std::fs::write(folder.join(name), text).unwrap_or_else(|e| panic!("writing {name}: {e}"));

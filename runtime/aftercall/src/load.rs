@@ -42,6 +42,13 @@ pub fn example(name: &str) -> Vec<(String, &'static [u8])> {
     out
 }
 
+/// All JSON Schemas that are published, as files: path below `schema/` → text.
+pub fn schemas() -> Vec<(String, String)> {
+    let mut files = aftercall_config::schema::files();
+    files.push(aftercall_config::schema::file_of::<aftercall_plan::document::PlanDocument>("plan"));
+    files
+}
+
 /// The page of a finding's code.
 pub fn code_page(code: &str) -> Option<&'static str> {
     CODES.get_file(format!("{code}.md"))?.contents_utf8()

@@ -9,6 +9,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -21,7 +22,7 @@ use crate::rules::MatchRules;
 use crate::template::Template;
 
 /// The content hash of everything that a project means: 16 hexadecimal digits.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct ConfigVersion(pub String);
 
 impl std::fmt::Display for ConfigVersion {
@@ -31,7 +32,7 @@ impl std::fmt::Display for ConfigVersion {
 }
 
 /// The line that asked for something: a file of the project and a line in it, from 1.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Origin {
     /// Path from the project's root.
     pub file: Arc<str>,
@@ -577,7 +578,7 @@ impl Project {
 }
 
 /// How well a repetition is told apart from the first time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Guarantee {
     /// The system enforces our key, or repeating changes nothing.

@@ -199,10 +199,14 @@ fn simplify(schema: &mut Value) {
 
 /// A schema as it stands in its file.
 fn published(kind: Kind) -> Value {
+    titled(kind.name(), kind.schema())
+}
+
+fn titled(name: &str, of: Value) -> Value {
     let mut schema = Map::new();
     schema.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
-    schema.insert("title".to_owned(), json!(format!("aftercall {}", kind.name())));
-    if let Value::Object(rest) = kind.schema() {
+    schema.insert("title".to_owned(), json!(format!("aftercall {name}")));
+    if let Value::Object(rest) = of {
         schema.extend(rest.into_iter().filter(|(key, _)| key != "$schema" && key != "title"));
     }
     Value::Object(schema)
@@ -216,4 +220,11 @@ fn written(schema: &Value) -> String {
 /// All schemas as files: path below `schema/` → text.
 pub fn files() -> Vec<(String, String)> {
     Kind::ALL.iter().map(|kind| (format!("{}.schema.json", kind.name()), written(&published(*kind)))).collect()
+}
+
+/// The schema of a type of another room, as a file.
+pub fn file_of<T: JsonSchema>(name: &str) -> (String, String) {
+    let mut schema = generate::<T>();
+    simplify(&mut schema);
+    (format!("{name}.schema.json"), written(&titled(name, schema)))
 }

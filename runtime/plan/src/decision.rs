@@ -1,10 +1,11 @@
 //! Who called: the decision and its evidence, line by line.
 
 use aftercall_config::decl::KeyId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The answer to "whose record is this?", with everything needed to check it by hand.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MatchDecision {
     /// What was decided.
     pub verdict: Verdict,
@@ -32,7 +33,7 @@ pub struct MatchDecision {
 }
 
 /// A single difference that would have changed the decision.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WhatIf {
     /// The candidate that it is about.
     pub id: String,
@@ -47,7 +48,7 @@ pub struct WhatIf {
 }
 
 /// What was decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// One record is the caller's.
@@ -73,7 +74,7 @@ impl Verdict {
 }
 
 /// A candidate with its sum.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Scored {
     /// The record's id.
     pub id: String,
@@ -86,7 +87,7 @@ pub struct Scored {
 }
 
 /// One line of the sum.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// What was compared: `number`, `email`, `first_name`; `lane` for what an earlier call tells, `adjust` for a correction.
     pub on: String,

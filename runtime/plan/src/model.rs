@@ -4,13 +4,14 @@ use aftercall_config::decl::PolicyDecl;
 pub use aftercall_config::project::Guarantee;
 use aftercall_config::project::{ConfigVersion, Origin};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::decision::MatchDecision;
 
 /// What one call would change.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// `source:id` of the call.
     pub call: String,
@@ -19,6 +20,7 @@ pub struct Plan {
     /// The pipeline.
     pub pipeline: String,
     /// The moment of planning: due dates count from it.
+    #[schemars(with = "String")]
     pub at: Timestamp,
     /// Who called.
     pub decision: MatchDecision,
@@ -29,7 +31,7 @@ pub struct Plan {
 }
 
 /// Something that a person should know, with the line that it is about.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Note {
     /// The write that it is about.
     pub write: Option<String>,
@@ -40,7 +42,7 @@ pub struct Note {
 }
 
 /// One intended change of one object.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Write {
     /// The write's name in the pipeline.
     pub id: String,
@@ -69,7 +71,7 @@ pub struct Write {
 }
 
 /// Who follows up, by when and how urgent, as a route decided.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FollowUp {
     /// The owner as the system knows them.
     pub owner: Option<Value>,
@@ -84,7 +86,7 @@ pub struct FollowUp {
 }
 
 /// What happens to the object.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum Op {
     /// A new record, which carries the marker where the connector declares an identity.
@@ -124,7 +126,7 @@ pub enum Op {
 }
 
 /// One field.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldChange {
     /// The system's name.
     pub field: String,
@@ -145,7 +147,7 @@ pub struct FieldChange {
 }
 
 /// What comes of a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldVerdict {
     /// It is sent.
@@ -161,7 +163,7 @@ pub enum FieldVerdict {
 }
 
 /// A link to another record.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Link {
     /// The connector's name for it.
     pub link: String,
@@ -175,7 +177,7 @@ pub struct Link {
 }
 
 /// The other end of a link.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkTo {
     /// A record that is there.
@@ -185,12 +187,14 @@ pub enum LinkTo {
 }
 
 /// A time that is taken once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Booking {
     /// What is taken: `connection/calendar`.
     pub resource: String,
     /// From.
+    #[schemars(with = "String")]
     pub start: Timestamp,
     /// To, exclusive.
+    #[schemars(with = "String")]
     pub end: Timestamp,
 }

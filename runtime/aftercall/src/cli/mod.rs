@@ -3,6 +3,7 @@
 //! Data to stdout, talk to stderr. Exit codes: 0 done; 1 findings, failures, or work that did not land; 2 used wrongly;
 //! 3 with `--exit-code`: changes pending.
 
+mod apply;
 mod backfill;
 mod calls;
 mod check;
@@ -68,6 +69,8 @@ enum Command {
     Record(record::Args),
     /// Dry run: what each call would write, field by field, and how many requests it takes
     Plan(plan::Args),
+    /// Carry out a plan that was looked at: just that, or nothing where something has changed since
+    Apply(apply::Args),
     /// Two revisions of the config over the same recorded calls: what changes, and because of which line
     Diff(diff::Args),
     /// Work a batch of calls to the end
@@ -125,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Apply(args) => apply::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Sync(args) => sync::run(&args),
         Command::Run(args) => run::run(&args),

@@ -1,16 +1,19 @@
 //! `aftercall plan`: a dry run. It holds a `Reader` alone, which has no operation that writes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use aftercall_config::call::CallOutcome;
 use aftercall_plan::context::Context;
 use aftercall_plan::model::Plan;
 use aftercall_plan::plan::{RequestCount, pipeline_for, requests};
+use aftercall_plan::promise::{PlanFile, Promise};
+use clap::ValueEnum;
 use jiff::Timestamp;
 
+use super::ProjectDir;
 use super::input::Input;
 use super::talk::{self, data, talk as say};
-use super::{Format, ProjectDir};
 use crate::journal::{ArrivalKind, Journal, SqliteJournal};
 use crate::view;
 use crate::work::{Before, DryMemory, own, plan_call, remembered};
@@ -29,7 +32,25 @@ pub(crate) struct Args {
     exit_code: bool,
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: PlanFormat,
+    /// Keep the plans in a file, for `aftercall apply`: just that is then carried out, or nothing where something has changed since
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// How plans are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum PlanFormat {
+    /// For people at a terminal.
+    #[default]
+    #[value(alias = "human")]
+    Text,
+    /// For programs: versioned JSON.
+    Json,
+    /// For a ticket or a pull request.
+    Markdown,
+    /// A page of its own, for whoever approves it.
+    Html,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
@@ -57,6 +78,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let reader = connections.reader();
     let memory = DryMemory::new(journal.clone());
     let mut plans: Vec<(Plan, Vec<RequestCount>)> = Vec::new();
+    let mut promises: Vec<Promise> = Vec::new();
     let mut said = Vec::new();
     talk::runtime()?.block_on(async {
         for (line, call) in &calls {
@@ -82,9 +104,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             }
             let planned: Result<(Context, Plan), _> = plan_call(&reader, &memory, &project, pipeline, call, before, Timestamp::now()).await;
             match planned {
-                Ok((_, plan)) => {
+                Ok((context, plan)) => {
                     let counts = requests(&project, &plan);
-                    if args.format == Format::Human {
+                    promises.push(Promise { call: call.clone(), context, plan: plan.clone() });
+                    if args.format == PlanFormat::Text {
                         data(&format!("{}\n", view::plan::text(&plan, call, &counts, args.all)));
                     }
                     plans.push((plan, counts));
@@ -101,8 +124,22 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         say(&line);
     }
     match args.format {
-        Format::Human => say(&format!("{}\n", view::plan::summary(&plans))),
-        Format::Json => data(&format!("{:#}\n", view::plan::json(&plans, &errors))),
+        PlanFormat::Text => say(&format!("{}\n", view::plan::summary(&plans))),
+        PlanFormat::Json => data(&format!("{}\n", serde_json::to_string_pretty(&view::plan::document(&plans, &errors))?)),
+        PlanFormat::Markdown => data(&view::plan_page::markdown(&promises, &view::plan::summary(&plans), args.all)),
+        PlanFormat::Html => data(&view::plan_page::html(&promises, &view::plan::summary(&plans), args.all)),
+    }
+    if let Some(out) = &args.out {
+        let file = PlanFile {
+            version: PlanFile::VERSION,
+            project: project.name.clone(),
+            config: project.version.clone(),
+            made_at: Timestamp::now(),
+            calls: promises,
+        };
+        let name = out.display();
+        std::fs::write(out, serde_json::to_string_pretty(&file)? + "\n").map_err(|error| anyhow::anyhow!("writing {name}: {error}"))?;
+        say(&format!("kept in {name}; `aftercall apply {name}` carries it out\n"));
     }
     let changes = plans.iter().flat_map(|(p, _)| &p.writes).any(|w| {
         matches!(

@@ -16,7 +16,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let files = match &args.project {
-        None => aftercall_config::schema::files(),
+        None => crate::load::schemas(),
         Some(root) => {
             let (project, files) = super::talk::project(root)?;
             aftercall_config::schema::own::files(&project, &files)

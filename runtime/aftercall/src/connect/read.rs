@@ -57,6 +57,22 @@ pub enum Probe {
 }
 
 /// Reads from systems. Cheap to clone; has no operation that writes.
+///
+/// This is what a dry run holds, so that it cannot write: a matter of types, and not of a flag.
+///
+/// ```compile_fail,E0599
+/// async fn writes(reader: aftercall::connect::Reader, connection: std::sync::Arc<aftercall_config::project::Connection>) {
+///     reader.send(&connection, Vec::new()).await;
+/// }
+/// ```
+///
+/// What a worker holds can, and a dry run is not given one:
+///
+/// ```no_run
+/// async fn writes(writer: aftercall::connect::Writer, connection: std::sync::Arc<aftercall_config::project::Connection>) {
+///     writer.send(&connection, Vec::new()).await;
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Reader {
     pub(super) inner: Arc<Inner>,

@@ -83,6 +83,17 @@ pub fn take_payload(
     }
 }
 
+/// A call that is in our own form already, as its source would have brought it.
+pub fn of_outcome(project: &Project, outcome: &CallOutcome, now: Timestamp, lane_keys: &dyn Fn(&CallOutcome) -> Vec<String>) -> Arrival {
+    Arrival {
+        source: outcome.source.clone(),
+        event_key: key::event_key(outcome, false),
+        body: serde_json::to_vec(outcome).unwrap_or_default(),
+        received_at: now,
+        kind: ArrivalKind::Call(call(project, outcome, None, now, lane_keys)),
+    }
+}
+
 fn arrival(source: &Source, event_key: String, kind: ArrivalKind, body: Vec<u8>, now: Timestamp) -> Arrival {
     Arrival { source: source.name.clone(), event_key, body, received_at: now, kind }
 }

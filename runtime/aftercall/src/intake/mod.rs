@@ -26,7 +26,7 @@ mod signature;
 mod typed;
 
 pub use access::Access;
-pub use arrival::{Taken, Verdict, take, take_payload};
+pub use arrival::{Taken, Verdict, of_outcome, take, take_payload};
 pub use ask::About;
 pub use backfill::{Backfill, BackfillError, Backfilled, Put, put_into};
 pub use jsonl::{LONGEST_LINE, Line, Lines};

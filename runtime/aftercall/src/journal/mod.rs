@@ -22,4 +22,4 @@ pub use model::{
     RevisionRow, SealedToken, Seen, SlotAsk, Story, Then, Trouble, Unrecognised, WriteChange, WriteFilter, WriteOutcome, WriteRow,
     WriteState, Written,
 };
-pub use sqlite::{SqliteJournal, SqliteOptions, accept_beside, config_beside, intervene_beside, token_beside};
+pub use sqlite::{SqliteJournal, SqliteOptions, accept_beside, config_beside, intervene_beside, lookup_beside, token_beside};

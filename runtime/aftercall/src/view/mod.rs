@@ -5,6 +5,7 @@ pub(crate) mod change;
 pub mod decision;
 pub(crate) mod difference;
 pub mod plan;
+pub(crate) mod plan_page;
 pub mod review;
 pub(crate) mod revisions;
 pub mod story;

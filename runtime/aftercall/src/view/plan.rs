@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use aftercall_config::call::CallOutcome;
 use aftercall_config::decl::PolicyDecl;
+use aftercall_plan::document::{PlanDocument, PlanError, PlannedCall, Requests};
 use aftercall_plan::model::{FieldChange, FieldVerdict, Op, Plan, Write};
 use aftercall_plan::plan::RequestCount;
-use serde_json::{Value, json};
 
 use super::words::{bold, cut, dim, green, many, pad, red, status, value, yellow};
 
@@ -58,10 +58,10 @@ pub fn line(plan: &Plan, call: &CallOutcome, requests: &[RequestCount]) -> Strin
     format!("{}  {verdict}: {}  {}\n", heading(plan, call), writes.join(" "), dim(&many(count as usize, "request")))
 }
 
-fn heading(plan: &Plan, call: &CallOutcome) -> String {
+pub(super) fn heading(plan: &Plan, call: &CallOutcome) -> String {
     let name = call.caller.name.clone().or_else(|| call.caller.first_name.clone());
     let who = [name, call.caller.phone.clone(), call.caller.email.clone()].into_iter().flatten().collect::<Vec<_>>().join(", ");
-    let who = if who.is_empty() { "unknown caller".to_owned() } else { value(&Value::from(who), 70) };
+    let who = if who.is_empty() { "unknown caller".to_owned() } else { value(&serde_json::Value::from(who), 70) };
     let outcome = call.outcome.as_deref().unwrap_or("no outcome");
     format!("{}  {who}  {}  {}", bold(&cut(&plan.call, 60)), outcome, dim(&plan.pipeline))
 }
@@ -118,7 +118,7 @@ fn write_text(write: &Write, all: bool) -> String {
 }
 
 /// What changes, and what would have changed but for a policy that looked at the value. `never` looks at nothing.
-fn shown(field: &FieldChange) -> bool {
+pub(super) fn shown(field: &FieldChange) -> bool {
     match field.verdict {
         FieldVerdict::Same | FieldVerdict::Absent => false,
         FieldVerdict::Kept => field.policy != PolicyDecl::Never,
@@ -144,18 +144,17 @@ fn field_text(field: &FieldChange, width: usize) -> String {
     }
 }
 
-/// Plans as versioned JSON.
-pub fn json(plans: &[(Plan, Vec<RequestCount>)], errors: &[(u64, String)]) -> Value {
-    let calls: Vec<Value> = plans
-        .iter()
-        .map(|(plan, requests)| {
-            let requests: Vec<Value> =
-                requests.iter().map(|r| json!({"connection": r.connection, "reads": r.reads, "writes": r.writes})).collect();
-            json!({ "plan": plan, "requests": requests })
-        })
-        .collect();
-    let errors: Vec<Value> = errors.iter().map(|(line, message)| json!({"line": line, "message": message})).collect();
-    json!({ "version": 1, "calls": calls, "errors": errors })
+/// Plans as a versioned document.
+pub fn document(plans: &[(Plan, Vec<RequestCount>)], errors: &[(u64, String)]) -> PlanDocument {
+    let requests = |counts: &[RequestCount]| {
+        let count = |r: &RequestCount| Requests { connection: r.connection.clone(), reads: r.reads, writes: r.writes };
+        counts.iter().map(count).collect()
+    };
+    PlanDocument {
+        version: 1,
+        calls: plans.iter().map(|(plan, counts)| PlannedCall { plan: plan.clone(), requests: requests(counts) }).collect(),
+        errors: errors.iter().map(|(line, message)| PlanError { line: *line, message: message.clone() }).collect(),
+    }
 }
 
 /// What a batch of plans would do, in a line.

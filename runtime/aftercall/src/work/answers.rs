@@ -36,6 +36,7 @@ impl Hand<'_> {
             answered: answer.map(answered),
             remembered: remembered(&claim.answers, Some(claim.call.seq)),
             evidence: self.evidence.clone(),
+            turns: BTreeMap::new(),
         })
     }
 }
@@ -50,6 +51,7 @@ pub fn of_story(pipeline: &Pipeline, story: &Story, known: Vec<LaneLink>, answer
         answered: answer.map(answered),
         remembered: remembered(answers, Some(story.call.seq)),
         evidence: Vec::new(),
+        turns: BTreeMap::new(),
     }
 }
 

@@ -94,6 +94,8 @@ pub struct Before {
     pub remembered: Vec<Remembered>,
     /// Records that a system named as the caller's, by refusing a second one.
     pub evidence: Vec<Record>,
+    /// Turns that a person has seen in an approved plan: they are the call's, whoever came since.
+    pub turns: BTreeMap<String, u64>,
 }
 
 /// Rounds of "the plan needs one more thing" before something is wrong with us.
@@ -115,8 +117,8 @@ pub async fn plan_call(
     before: Before,
     now: Timestamp,
 ) -> Result<(Context, Plan), Trouble> {
-    let Before { known, own, own_links, answered, remembered, evidence } = before;
-    let mut context = Context { known, own, own_links, answered, remembered, read_at: now, ..Context::default() };
+    let Before { known, own, own_links, answered, remembered, evidence, turns } = before;
+    let mut context = Context { known, own, own_links, answered, remembered, turns, read_at: now, ..Context::default() };
     find(reader, memory, project, pipeline, call, &mut context, now).await?;
     for record in evidence {
         if !context.candidates.iter().any(|c| c.id == record.id) {
@@ -396,7 +398,7 @@ async fn look(reader: &Reader, project: &Project, plan: &Plan, context: &mut Con
     Ok(looked)
 }
 
-async fn user(
+pub(super) async fn user(
     reader: &Reader,
     memory: &dyn Memory,
     project: &Project,

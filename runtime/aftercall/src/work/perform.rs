@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::gather::Trouble as ReadTrouble;
 use super::progress::{Progress, Standing, Verdict, depends_on, due, is_outdated, leave_out, missing, receipt, sends, under_way, verdict};
+use super::promise::kept;
 use super::retry::{RetryPolicy, policy};
 use super::step::{Attempt, Step, step};
 use super::wording::{findable, first_state, new_write, outgoing, repeatable};
@@ -223,8 +224,17 @@ impl Hand<'_> {
     /// Reads, plans and puts the plan on record with its intents. `Err` is where the call stands when it cannot be planned now.
     async fn plan(&mut self, now: Timestamp) -> Result<Result<(Plan, Standing), CallStatus>, journal::Error> {
         let claim = self.claim;
-        let before = self.before().await?;
-        let planned = self.read_and_plan(before, now).await;
+        let mut before = self.before().await?;
+        let promise = match self.promise().await? {
+            Ok(promise) => promise,
+            Err(unreadable) => return self.stop(None, unreadable, &[]).await.map(Err),
+        };
+        if let Some(promise) = &promise {
+            before.turns.clone_from(&promise.context.turns);
+        }
+        // What was approved was planned for a moment of its own: due dates count from that one.
+        let moment = promise.as_ref().map_or(now, |promise| promise.plan.at);
+        let planned = self.read_and_plan(before, moment).await;
         let (context, plan) = match planned {
             Ok(both) => both,
             Err(ReadTrouble::Journal(error)) => return Err(error),
@@ -232,6 +242,17 @@ impl Hand<'_> {
         };
         if self.away.is_none() {
             self.worker.forget_read_failures(claim.call.seq);
+        }
+        if let Some(promise) = &promise {
+            // Without a system that cannot be read nobody knows whether it holds.
+            if let Some((connection, failure)) = self.away.take() {
+                return self.cannot_read(&connection, &failure).await.map(Err);
+            }
+            let changed = promise.broken(&plan, &context);
+            if let Some(first) = changed.first() {
+                let reason = format!("not as it was planned: {first}; nothing of it is written. Make the plan anew and apply that");
+                return self.stop(Some(promise), reason, &changed).await.map(Err);
+            }
         }
         let mut standing = self.on_record();
         if self.under_another_version() {
@@ -268,7 +289,7 @@ impl Hand<'_> {
             config_version: plan.config.0.clone(),
             digest,
             writes,
-            records: vec![event("planned", None, &data), self.link_record(&plan)],
+            records: [event("planned", None, &data), self.link_record(&plan)].into_iter().chain(promise.iter().map(kept)).collect(),
             then: Then::Keep,
         };
         let outcome = self.worker.journal.record_plan(vec![new]).await?.into_iter().next();

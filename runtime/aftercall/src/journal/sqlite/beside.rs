@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::{
     super::{
         error::Error,
-        model::{Accepted, Arrival, Intervention, Recorded, SealedToken},
+        model::{Accepted, Arrival, Intervention, Lookup, Recorded, SealedToken},
     },
     fault::{Fault, Moment},
     migrate,
@@ -34,6 +34,11 @@ pub fn accept_beside(path: &Path, arrivals: Vec<Arrival>) -> Result<Vec<Accepted
 /// Keeps the text of a config in a journal that a service has open. Blocks for the disk. Errors: those of opening and of the disk.
 pub fn config_beside(path: &Path, hash: &str, text: &str, now: Timestamp) -> Result<(), Error> {
     beside(path, "keep a config", |tx| write::config_put(tx, hash, text, now))
+}
+
+/// Keeps a look-up in a journal that a service has open. Blocks for the disk. Errors: those of opening and of the disk.
+pub fn lookup_beside(path: &Path, lookup: &Lookup) -> Result<(), Error> {
+    beside(path, "keep a look-up", |tx| write::lookup_put(tx, lookup))
 }
 
 /// Keeps a refresh token in a journal that another process may have open. Blocks for the disk. Errors: those of opening and of the disk.

@@ -19,6 +19,6 @@ mod tests;
 mod write;
 mod writer;
 
-pub use beside::{accept_beside, config_beside, intervene_beside, token_beside};
+pub use beside::{accept_beside, config_beside, intervene_beside, lookup_beside, token_beside};
 pub use journal::SqliteJournal;
 pub use open::SqliteOptions;
