@@ -98,6 +98,7 @@ macro_rules! every_case {
                 the_call_log_pages
                 a_call_is_found_by_its_beginning
                 the_story_is_whole
+                calls_come_with_their_last_plan
                 counts_count
                 open_writes_are_listed
             }

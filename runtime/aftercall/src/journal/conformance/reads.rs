@@ -1,7 +1,7 @@
 //! What people are shown.
 
 use super::support::*;
-use crate::journal::{Arrival, CallFilter, CallSeq, CallStatus, Error, Journal, Order, Then, WriteFilter, WriteState};
+use crate::journal::{Arrival, CallFilter, CallSeq, CallStatus, Error, Journal, Order, PlannedFilter, Then, WriteFilter, WriteState};
 
 async fn three_calls(journal: &dyn Journal) -> Case {
     let other = Arrival { source: "other".to_owned(), ..arriving(call_saying("b1", &[], "a complaint: 100%"), 10) };
@@ -88,6 +88,26 @@ pub(in crate::journal) async fn the_story_is_whole(journal: &dyn Journal) -> Cas
     assert_eq!(json["writes"][0]["state"], "dead");
     assert_eq!(json["events"][0]["kind"], "call_received");
     assert_eq!(json["payloads"][0]["bytes"], call("a1", &[]).body.len());
+    Ok(())
+}
+
+pub(in crate::journal) async fn calls_come_with_their_last_plan(journal: &dyn Journal) -> Case {
+    three_calls(journal).await?;
+    let all = || PlannedFilter { limit: 9, ..PlannedFilter::default() };
+    let found = async |filter: PlannedFilter| {
+        let calls = journal.planned(filter).await?;
+        Ok::<_, Error>(calls.into_iter().map(|call| (call.id, call.plan.map(|plan| plan.number))).collect::<Vec<_>>())
+    };
+    let name = |id: &str, plan: Option<i64>| (id.to_owned(), plan);
+    assert_eq!(found(all()).await?, [name("a1", Some(1)), name("b1", None), name("a2", None)], "oldest first");
+    assert_eq!(found(PlannedFilter { ids: vec!["a2".to_owned(), "a".to_owned()], ..all() }).await?, [name("a2", None)]);
+    assert_eq!(found(PlannedFilter { since: Some(at(10)), until: Some(at(20)), ..all() }).await?, [name("b1", None)]);
+    let first = journal.planned(PlannedFilter { limit: 1, ..all() }).await?;
+    assert_eq!(found(PlannedFilter { after: Some(first[0].seq), ..all() }).await?, [name("b1", None), name("a2", None)]);
+    // What was said anew since is not what was planned.
+    journal.accept(vec![arriving(call_saying("a1", &[], "something else"), 30)]).await?;
+    let again = journal.planned(PlannedFilter { limit: 1, ..all() }).await?;
+    assert!(again[0].outcome.text().contains("hello"), "{}", again[0].outcome.text());
     Ok(())
 }
 
