@@ -2,9 +2,11 @@
 //! no other.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::support::{Desk, aftercall, call, commit, git, known_callers, only, rows, text};
 
@@ -51,24 +53,44 @@ fn those(holds: impl Fn(usize) -> bool) -> BTreeSet<String> {
     (0..CALLS).filter(|n| holds(*n)).map(|n| format!("json:golden-{n:03}")).collect()
 }
 
-/// The corpus: worked once into a journal, its config on record in git. Stories change copies of it.
-static CORPUS: LazyLock<Desk> = LazyLock::new(|| {
+/// The corpus: worked once into a journal, its config on record in git. It goes when the last story that looks at it is over.
+static CORPUS: Mutex<Weak<Desk>> = Mutex::new(Weak::new());
+
+/// A copy of the corpus to change.
+struct Copy {
+    folder: TempDir,
+    corpus: Arc<Desk>,
+}
+
+impl Copy {
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+fn copy() -> Copy {
+    let corpus = corpus();
+    let folder = TempDir::with_prefix("aftercall-story-").expect("a folder for the story");
+    copy_all(corpus.root(), folder.path());
+    Copy { folder, corpus }
+}
+
+fn corpus() -> Arc<Desk> {
+    let mut known = CORPUS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(corpus) = known.upgrade() {
+        return corpus;
+    }
     let desk = Desk::salesforce();
     commit(desk.root(), "as it runs");
     let calls: Vec<Value> = (0..CALLS).map(recorded).collect();
     let ran = desk.sync(&calls);
     assert_eq!(desk.calls()["counts"]["calls"]["waiting"], Value::Null, "{}", ran.seen());
-    desk
-});
-
-/// A copy of the corpus to change.
-fn copy() -> tempfile::TempDir {
-    let folder = tempfile::TempDir::with_prefix("aftercall-story-").expect("a folder for the story");
-    copy_all(CORPUS.root(), folder.path());
-    folder
+    let corpus = Arc::new(desk);
+    *known = Arc::downgrade(&corpus);
+    corpus
 }
 
-fn copy_all(from: &std::path::Path, to: &std::path::Path) {
+fn copy_all(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for entry in std::fs::read_dir(from).expect("a folder").flatten() {
         let (path, target) = (entry.path(), to.join(entry.file_name()));
@@ -77,7 +99,7 @@ fn copy_all(from: &std::path::Path, to: &std::path::Path) {
 }
 
 #[track_caller]
-fn edit(dir: &tempfile::TempDir, path: &str, from: &str, to: &str) {
+fn edit(dir: &Copy, path: &str, from: &str, to: &str) {
     let file = dir.path().join(path);
     let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("reading {path}: {e}"));
     assert!(text.contains(from), "{path} has no {from:?}");
@@ -86,7 +108,7 @@ fn edit(dir: &tempfile::TempDir, path: &str, from: &str, to: &str) {
 
 /// `aftercall diff HEAD --calls all` as JSON: the last commit against the files as they are.
 #[track_caller]
-fn diff(dir: &tempfile::TempDir, exit: i32) -> Value {
+fn diff(dir: &Copy, exit: i32) -> Value {
     aftercall(dir.path(), &["diff", "HEAD", "--calls", "all", "--format", "json", "--exit-code"], b"").exits(exit).json()
 }
 
@@ -102,7 +124,7 @@ fn kinds(diff: &Value) -> Vec<(String, u64)> {
 }
 
 /// Where a line stands in a file of the project.
-fn line_of(dir: &tempfile::TempDir, path: &str, part: &str) -> u64 {
+fn line_of(dir: &Copy, path: &str, part: &str) -> u64 {
     let text = std::fs::read_to_string(dir.path().join(path)).expect("a file of the project");
     text.lines().position(|line| line.contains(part)).map_or(0, |at| at as u64 + 1)
 }
@@ -213,6 +235,25 @@ fn what_was_not_recorded() {
     assert_eq!(unread.map(|call| text(&call, "call").to_owned()).collect::<BTreeSet<_>>(), those(is_known));
 }
 
+/// Story: what was not recorded can be read now, and nothing is written: who has a title already gets none, and a new owner's id is found.
+#[test]
+fn what_was_not_recorded_is_read() {
+    let dir = copy();
+    edit(&dir, "mappings/acme/contact.toml", "[fields]\n", "[fields]\nTitle = { value = \"Patient\", policy = \"fill\" }\n");
+    edit(&dir, "pipelines/front-desk.toml", "user:office.manager@acme.example", "user:nobody.yet@acme.example");
+    let chosen = "id:json:golden-000,json:golden-002";
+    let args = ["diff", "HEAD", "--calls", chosen, "--format", "json"];
+    let unread = rows(&aftercall(dir.path(), &args, b"").exits(0).json(), "unread");
+    let words: BTreeSet<&str> = unread.iter().map(|one| text(one, "what")).collect();
+    assert_eq!(words, BTreeSet::from(["`Title` of contact", "who nobody.yet@acme.example is in crm"]));
+    let before = dir.corpus.crm.requests().len();
+    let live = aftercall(dir.path(), &[&args[..], &["--live"]].concat(), b"").exits(0);
+    assert_eq!(rows(&live.json(), "unread"), Vec::<Value>::new(), "{}", live.stderr);
+    let asked: Vec<String> =
+        dir.corpus.crm.requests().into_iter().skip(before).filter(|r| !r.path.ends_with("/token")).map(|r| r.method.to_string()).collect();
+    assert!(!asked.is_empty() && asked.iter().all(|method| method == "GET"), "{asked:?}");
+}
+
 /// Story: a pull request gets a table with the lines to blame, and no word of what a caller said where that is asked for.
 #[test]
 fn for_a_pull_request() {
@@ -252,11 +293,12 @@ fn what_cannot_be_compared() {
 /// Story: a project deep in a repository is compared there, and a revision in which it was not there yet says so.
 #[test]
 fn a_project_in_a_subfolder() {
-    let dir = tempfile::TempDir::with_prefix("aftercall-story-").expect("a folder for the story");
+    let corpus = corpus();
+    let dir = TempDir::with_prefix("aftercall-story-").expect("a folder for the story");
     std::fs::write(dir.path().join("README.md"), "Ours.\n").expect("a file");
     commit(dir.path(), "before");
     let project = dir.path().join("voice/desk");
-    copy_all(CORPUS.root(), &project);
+    copy_all(corpus.root(), &project);
     std::fs::remove_dir_all(project.join(".git")).expect("its own repository");
     commit(dir.path(), "with it");
     let ran = aftercall(dir.path(), &["diff", "main", "--project", "voice/desk", "--calls", "id:json:golden-001,json:golden-002"], b"");

@@ -1,6 +1,6 @@
 //! `aftercall diff OLD..NEW`: two revisions of the config over the same recorded calls. Offline, and nothing is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -19,6 +19,7 @@ use super::talk::{self, data, talk as say};
 use crate::journal::{Journal, SqliteJournal};
 use crate::load;
 use crate::view;
+use crate::work::{DryMemory, supplement};
 
 /// How the difference is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -42,6 +43,9 @@ pub(crate) struct Args {
     calls: String,
     #[command(flatten)]
     project: ProjectDir,
+    /// Read from the systems what was not recorded and the new revision wants; nothing is written
+    #[arg(long)]
+    live: bool,
     /// Exit with 3 where some call changes
     #[arg(long)]
     exit_code: bool,
@@ -91,7 +95,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let runtime = talk::runtime()?;
     let colleagues = runtime.block_on(colleagues(journal.as_deref(), [&old.project, &new.project]))?;
     let revisions = Revisions::new((old.project.clone(), &old.files), (new.project.clone(), &new.files), colleagues);
-    let compared = compare(&runtime, &revisions, journal.as_deref(), &selection)?;
+    let (mut compared, open) = compare(&runtime, &revisions, journal.as_deref(), &selection, args.live)?;
+    if args.live {
+        runtime.block_on(read_live(root, &revisions, journal, &mut compared, open))?;
+    }
     if compared.is_empty() {
         say(&format!("the journal has no calls for `{}`; `--calls all` takes every one that it has\n", args.calls));
     }
@@ -160,8 +167,49 @@ async fn colleagues(journal: Option<&dyn Journal>, projects: [&Arc<Project>; 2])
     Ok(found)
 }
 
-/// The next calls, each with the project under which it was recorded.
-type Page = Vec<(Recorded, Arc<Project>)>;
+/// Calls of which something was not recorded, each with the project under which it was.
+type Open = Vec<(Recorded, Arc<Project>)>;
+
+/// Rounds of reading what a plan wants: what comes may make it want more.
+const LIVE_ROUNDS: usize = 3;
+
+/// Reads what was not recorded, and compares those calls again. Holds a `Reader` alone.
+async fn read_live(
+    root: &Path,
+    revisions: &Revisions,
+    journal: Option<Arc<dyn Journal>>,
+    compared: &mut [Compared],
+    open: Open,
+) -> anyhow::Result<()> {
+    let reader = crate::service::connections(root, &revisions.new)?.reader();
+    let memory = DryMemory::new(journal);
+    for (mut recorded, mut then) in open {
+        let mut known = BTreeSet::new();
+        for _ in 0..LIVE_ROUNDS {
+            let replayed = revisions.replay_new(&recorded, &then);
+            if replayed.unread.iter().all(|unread| known.contains(unread)) {
+                break;
+            }
+            if recorded.context.is_none() {
+                then = revisions.new.clone();
+            }
+            match supplement(&reader, &memory, &revisions.new, &mut recorded, &replayed).await {
+                Ok(found) if found.is_empty() => break,
+                Ok(found) => known.extend(found),
+                Err(trouble) => {
+                    say(&format!("{} {}\n", talk::red("error:"), trouble.said()));
+                    break;
+                }
+            }
+        }
+        let again = revisions.compare(&recorded, &then);
+        let unread = again.unread.difference(&known).cloned().collect();
+        if let Some(one) = compared.iter_mut().find(|one| one.number == again.number) {
+            *one = Compared { unread, ..again };
+        }
+    }
+    Ok(())
+}
 
 /// Compares all calls, a page at a time, on as many threads as there are cores. In order of arrival.
 fn compare(
@@ -169,15 +217,16 @@ fn compare(
     revisions: &Revisions,
     journal: Option<&dyn Journal>,
     selection: &Selection,
-) -> anyhow::Result<Vec<Compared>> {
+    keep_open: bool,
+) -> anyhow::Result<(Vec<Compared>, Open)> {
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let done: Mutex<Vec<Compared>> = Mutex::default();
+    let done: Mutex<(Vec<Compared>, Open)> = Mutex::default();
     let (send, receive) = sync_channel::<Vec<Recording>>(2 * threads);
     let receive = Mutex::new(receive);
     let versions = Versions::default();
     let read = std::thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| work(revisions, &versions, &receive, &done));
+            scope.spawn(|| work(revisions, &versions, &receive, &done, keep_open));
         }
         let read = runtime.block_on(selection.read(&revisions.new, journal, async |page| {
             if let Some(journal) = journal {
@@ -189,19 +238,35 @@ fn compare(
         read
     });
     read?;
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (mut done, mut open) = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|call| call.number);
-    Ok(done)
+    open.sort_by_key(|(recorded, _)| recorded.number);
+    Ok((done, open))
 }
 
 /// One thread's share.
-fn work(revisions: &Revisions, versions: &Versions, receive: &Mutex<Receiver<Vec<Recording>>>, done: &Mutex<Vec<Compared>>) {
+fn work(
+    revisions: &Revisions,
+    versions: &Versions,
+    receive: &Mutex<Receiver<Vec<Recording>>>,
+    done: &Mutex<(Vec<Compared>, Open)>,
+    keep_open: bool,
+) {
     loop {
         let next = receive.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(page) = next else { return };
-        let page: Page = page.into_iter().map(|one| (one.understood(), versions.of(revisions, &one.config))).collect();
-        let compared: Vec<Compared> = page.iter().map(|(recorded, then)| revisions.compare(recorded, then)).collect();
-        done.lock().unwrap_or_else(PoisonError::into_inner).extend(compared);
+        let (mut compared, mut open) = (Vec::with_capacity(page.len()), Vec::new());
+        for call in page {
+            let (recorded, then) = (call.understood(), versions.of(revisions, &call.config));
+            let one = revisions.compare(&recorded, &then);
+            if keep_open && !one.unread.is_empty() {
+                open.push((recorded, then));
+            }
+            compared.push(one);
+        }
+        let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.0.extend(compared);
+        done.1.extend(open);
     }
 }
 

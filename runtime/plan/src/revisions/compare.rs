@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::blame::Blame;
 use super::effect::{Effect, Kind, Move, effects};
-use super::replay::{Colleagues, Recorded, replay};
+use super::replay::{Colleagues, Recorded, Replayed, replay};
 use super::unread::Unread;
 use crate::scope::call_key;
 
@@ -45,6 +45,11 @@ impl Revisions {
     pub fn new(old: (Arc<Project>, &Files), new: (Arc<Project>, &Files), colleagues: Colleagues) -> Self {
         let blame = Blame::new((&old.0, old.1), (&new.0, new.1));
         Self { old: old.0, new: new.0, blame, colleagues }
+    }
+
+    /// Plans a call under the second revision alone: to see what it would have to read.
+    pub fn replay_new(&self, recorded: &Recorded, then: &Project) -> Replayed {
+        replay(&self.new, then, recorded, &self.colleagues)
     }
 
     /// Plans a call under both. `then` is the project under which it was recorded, or the nearest that is known.
