@@ -30,18 +30,18 @@ fn recorded(n: usize) -> Value {
     if has_follow_up(n) {
         call["follow_up"] = json!({ "reason": format!("Call back about invoice {n}") });
     }
-    if n % 5 == 0 {
+    if n.is_multiple_of(5) {
         call["captured"] = json!({ "language": "es" });
     }
     call
 }
 
 fn is_known(n: usize) -> bool {
-    n % 4 == 0
+    n.is_multiple_of(4)
 }
 
 fn has_follow_up(n: usize) -> bool {
-    n % 3 == 0
+    n.is_multiple_of(3)
 }
 
 fn is_urgent(n: usize) -> bool {

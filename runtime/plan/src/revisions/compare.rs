@@ -95,3 +95,90 @@ fn deciding(pipeline: &Pipeline) -> Vec<Arc<str>> {
     let rest = [pipeline.origin.file.clone(), pipeline.connection.connector.file.clone()];
     std::iter::once(pipeline.matching_file.clone()).chain(tables).chain(rest).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::context::Context;
+    use crate::testing::{call, context, files, now, person, planned, project, with};
+
+    /// The fixture's call as it was recorded under the fixture.
+    fn recorded(read: Context) -> Recorded {
+        let read = Context { read_at: now(), ..read };
+        let plan = planned(project(), &call(), &read);
+        let looked = plan.writes.iter().filter_map(|write| Some((write.id.clone(), write.booking.as_ref()?)));
+        Recorded {
+            call: call(),
+            pipeline: plan.pipeline.clone(),
+            contact: plan.decision.contact.clone(),
+            looked: looked.map(|(id, booking)| (id, (booking.start, booking.end))).collect(),
+            context: Some(read),
+            number: 0,
+        }
+    }
+
+    fn compared(changes: &[(&str, &str, &str)], read: Context) -> Compared {
+        let (old, new) = (Arc::new(with(&[])), Arc::new(with(changes)));
+        let revisions = Revisions::new((old.clone(), &files(&[])), (new, &files(changes)), Colleagues::new());
+        revisions.compare(&recorded(read), &old)
+    }
+
+    #[track_caller]
+    fn check(changes: &[(&str, &str, &str)], read: Context, expected: &[(Kind, &str)], unread: &[&str]) {
+        let found = compared(changes, read);
+        let mut effects: Vec<(Kind, String)> =
+            found.effects.iter().map(|effect| (effect.kind.clone(), effect.cause.origin.to_string())).collect();
+        effects.dedup();
+        let expected: Vec<(Kind, String)> = expected.iter().map(|(kind, at)| (kind.clone(), (*at).to_owned())).collect();
+        assert_eq!(effects, expected);
+        assert_eq!(found.unread.iter().map(ToString::to_string).collect::<Vec<_>>(), unread);
+    }
+
+    fn ann() -> Context {
+        context(vec![person("p1", json!({"FirstName": "Ann", "Email": "ann@example.com"}))])
+    }
+
+    #[test]
+    fn the_same_is_the_same() {
+        for read in [ann(), context(vec![])] {
+            check(&[], read.clone(), &[], &[]);
+            check(&[("mappings/crm/contact.toml", "object = \"contact\"", "# Ours.\nobject = \"contact\"")], read, &[], &[]);
+        }
+    }
+
+    #[test]
+    fn hours_move_what_is_due() {
+        let hours = [("aftercall.toml", "to = \"17:00\"", "to = \"13:00\"")];
+        check(&hours, ann(), &[(Kind::Part(crate::revisions::Part::Due, Move::Other), "aftercall.toml:4")], &[]);
+    }
+
+    #[test]
+    fn a_rule_in_between_takes_no_turn_away() {
+        let rule = "[[route.front_desk]]\nwhen = \"has(captured.never)\"\nowner = \"u-zoe\"\n\n";
+        let last = "[[route.front_desk]]\nowner = [";
+        check(&[("pipelines/front-desk.toml", last, &format!("{rule}{last}"))], context(vec![]), &[], &[]);
+    }
+
+    #[test]
+    fn what_was_not_read() {
+        let change = ("mappings/crm/contact.toml", "LastOutcome = \"{{outcome}}\"", "Source = { value = \"phone\", policy = \"fill\" }");
+        let field = |name: &str, way| Kind::Field("contact".to_owned(), name.to_owned(), way);
+        let line = "mappings/crm/contact.toml:12";
+        check(
+            &[change],
+            ann(),
+            &[(field("Source", Move::Gains), line), (field("LastOutcome", Move::Loses), line)],
+            &["`Source` of contact"],
+        );
+        check(&[change], context(vec![]), &[(field("Source", Move::Gains), line), (field("LastOutcome", Move::Loses), line)], &[]);
+    }
+
+    #[test]
+    fn who_follows_up_is_not_known_yet() {
+        let owner = [("pipelines/front-desk.toml", "owner = [\"user:ana@acme.example\", \"u-ben\"]", "owner = \"user:zoe@acme.example\"")];
+        let part = Kind::Part(crate::revisions::Part::Owner, Move::Other);
+        check(&owner, ann(), &[(part, "pipelines/front-desk.toml:48")], &["who zoe@acme.example is in crm"]);
+    }
+}

@@ -92,6 +92,14 @@ pub(crate) fn project() -> &'static Project {
 /// The fixture with texts replaced: `(file, old, new)`; an empty `old` puts `new` at the end.
 #[track_caller]
 pub(crate) fn with(changes: &[(&str, &str, &str)]) -> Project {
+    let loaded = resolve::load(&files(changes));
+    let complaint = loaded.render(false);
+    loaded.project.unwrap_or_else(|| panic!("{complaint}"))
+}
+
+/// The files of [`with`].
+#[track_caller]
+pub(crate) fn files(changes: &[(&str, &str, &str)]) -> Files {
     let mut files = Files::new();
     for (path, text) in FILES {
         let mut text = (*text).to_owned();
@@ -101,9 +109,7 @@ pub(crate) fn with(changes: &[(&str, &str, &str)]) -> Project {
         }
         files.insert(*path, text);
     }
-    let loaded = resolve::load(&files);
-    let complaint = loaded.render(false);
-    loaded.project.unwrap_or_else(|| panic!("{complaint}"))
+    files
 }
 
 pub(crate) fn front_desk(project: &Project) -> &Pipeline {
