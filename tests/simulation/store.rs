@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use aftercall::journal::{
     Accepted, Answer, AnswerRow, Arrival, ArrivalKind, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Error, Guard,
-    Intervention, Journal, LaneLink, Lookup, NewPlan, PlanOutcome, PlannedCall, PlannedFilter, Record, Recorded, Recording, SealedToken,
-    Story, Then, Unrecognised, WriteFilter, WriteRow, Written,
+    Intervention, Journal, LaneLink, Lookup, NewPlan, NewReload, PlanOutcome, PlannedCall, PlannedFilter, Record, Recorded, Recording,
+    ReloadAnswer, ReloadFilter, ReloadRow, SealedToken, Story, Then, Unrecognised, WriteFilter, WriteRow, Written,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -130,6 +130,9 @@ impl Journal for Store {
         lane_links(keys: Vec<String>) -> Vec<LaneLink>;
         answers(keys: Vec<String>) -> Vec<AnswerRow>;
         unrecognised(limit: usize) -> Vec<Unrecognised>;
+        reload_ask(new: NewReload) -> i64;
+        reload_answer(answer: ReloadAnswer) -> i64;
+        reloads(filter: ReloadFilter) -> Vec<ReloadRow>;
         counts() -> Counts;
         parked() -> BTreeMap<String, u64>;
         wake(connection: String, max: usize, now: Timestamp) -> usize;

@@ -10,8 +10,8 @@ use super::{
     Error,
     model::{
         Accepted, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Guard, Intervention, LaneLink,
-        Lookup, NewPlan, PlanOutcome, PlannedCall, PlannedFilter, Recorded, Recording, SealedToken, Story, Unrecognised, WriteFilter,
-        WriteRow, Written,
+        Lookup, NewPlan, NewReload, PlanOutcome, PlannedCall, PlannedFilter, Recorded, Recording, ReloadAnswer, ReloadFilter, ReloadRow,
+        SealedToken, Story, Unrecognised, WriteFilter, WriteRow, Written,
     },
 };
 
@@ -80,6 +80,12 @@ pub trait Journal: Send + Sync {
     /// Keeps the text of a config under its hash. Keeping it again changes nothing.
     fn config_put(&self, hash: String, text: String, now: Timestamp) -> Answer<'_, ()>;
 
+    /// Asks whoever works the journal to read its config again. Gives the number under which it answers.
+    fn reload_ask(&self, new: NewReload) -> Answer<'_, i64>;
+
+    /// Puts on record what came of a config: in the rows of those who asked, or in one of its own. Gives its number, the last of several.
+    fn reload_answer(&self, answer: ReloadAnswer) -> Answer<'_, i64>;
+
     /// The call's turn, and whether it has taken it; otherwise the one that the next call would get. What a dry run shows.
     fn peek_turn(&self, route: String, call: String) -> Answer<'_, (i64, bool)>;
 
@@ -91,6 +97,9 @@ pub trait Journal: Send + Sync {
 
     /// The text of a config.
     fn config_get(&self, hash: String) -> Answer<'_, Option<String>>;
+
+    /// Configs that were offered or asked for, the newest first.
+    fn reloads(&self, filter: ReloadFilter) -> Answer<'_, Vec<ReloadRow>>;
 
     /// The call log.
     fn calls(&self, filter: CallFilter) -> Answer<'_, Vec<CallSummary>>;

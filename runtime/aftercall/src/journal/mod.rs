@@ -18,8 +18,10 @@ pub use error::Error;
 pub use model::{
     Accepted, AnswerKind, AnswerRow, Arrival, ArrivalKind, Booking, CallChange, CallFilter, CallSeq, CallStatus, CallSummary, Claim,
     ClaimedCall, Claiming, Counts, Created, EventRow, Fence, FieldWritten, Guard, Intervention, Json, LaneId, LaneLink, Lookup, NewAnswer,
-    NewCall, NewEvent, NewPlan, NewWrite, Order, PayloadRow, PlanOutcome, PlanRow, PlannedCall, PlannedFilter, Record, Recorded, Recording,
-    RevisionRow, SealedToken, Seen, SlotAsk, Story, Then, Trouble, Unrecognised, WriteChange, WriteFilter, WriteOutcome, WriteRow,
-    WriteState, Written,
+    NewCall, NewEvent, NewPlan, NewReload, NewWrite, Order, PayloadRow, PlanOutcome, PlanRow, PlannedCall, PlannedFilter, Record, Recorded,
+    Recording, ReloadAnswer, ReloadFilter, ReloadRow, ReloadState, RevisionRow, SealedToken, Seen, SlotAsk, Story, Then, Trouble,
+    Unrecognised, WriteChange, WriteFilter, WriteOutcome, WriteRow, WriteState, Written,
 };
-pub use sqlite::{SqliteJournal, SqliteOptions, accept_beside, config_beside, intervene_beside, lookup_beside, token_beside};
+pub use sqlite::{
+    SqliteJournal, SqliteOptions, accept_beside, config_beside, intervene_beside, lookup_beside, reload_beside, token_beside, worked_by,
+};

@@ -1,9 +1,9 @@
-//! Turns, look-ups and config texts.
+//! Turns, look-ups, config texts and reloads.
 
 use futures_util::future::join_all;
 
 use super::support::*;
-use crate::journal::{Journal, Lookup, SealedToken};
+use crate::journal::{Journal, Json, Lookup, NewReload, ReloadAnswer, ReloadFilter, ReloadState, SealedToken};
 
 pub(in crate::journal) async fn turns_are_taken_once(journal: &dyn Journal) -> Case {
     let peek = |call: &str| journal.peek_turn("sales".to_owned(), call.to_owned());
@@ -81,5 +81,40 @@ pub(in crate::journal) async fn the_newest_token_counts(journal: &dyn Journal) -
     assert_eq!(journal.token_get("crm".to_owned()).await?, Some(token("crm", "c", b"three", 5)));
     assert_eq!(journal.token_get("calendar".to_owned()).await?, Some(token("calendar", "b", b"", 3)));
     assert!(!format!("{:?}", journal.token_get("crm".to_owned()).await?).contains("116"), "a token is not shown");
+    Ok(())
+}
+
+pub(in crate::journal) async fn a_reload_is_asked_for_and_answered(journal: &dyn Journal) -> Case {
+    let of = |states: &[ReloadState]| journal.reloads(ReloadFilter { id: None, states: states.to_vec(), limit: 9 });
+    let answer = |ids: &[i64], state, second| ReloadAnswer {
+        ids: ids.to_vec(),
+        asked_by: "files".to_owned(),
+        state,
+        version: Some(format!("v{second}")),
+        detail: Some(Json::from_text("{}")),
+        operation: (state == ReloadState::Accepted).then(|| "name = \"x\"".to_owned()),
+        now: at(second),
+    };
+    assert!(of(&[]).await?.is_empty());
+    let asking = |at_once, second| journal.reload_ask(NewReload { asked_by: "command".to_owned(), at_once, now: at(second) });
+    let (one, two) = (asking(false, 0).await?, asking(true, 1).await?);
+    let open: Vec<(i64, bool)> = of(&[ReloadState::Asked]).await?.iter().map(|row| (row.id, row.at_once)).collect();
+    assert_eq!(open, [(two, true), (one, false)], "the newest first");
+    assert_eq!(journal.reload_answer(answer(&[one, two], ReloadState::Refused, 2)).await?, two, "all who asked have the answer");
+    assert!(of(&[ReloadState::Asked]).await?.is_empty());
+    let own = journal.reload_answer(answer(&[], ReloadState::Accepted, 3)).await?;
+    assert!(own > two);
+    let all = of(&[]).await?;
+    let told: Vec<_> = all.iter().map(|row| (row.id, row.state, row.asked_by.as_str(), row.version.as_deref(), row.changed_at)).collect();
+    assert_eq!(
+        told,
+        [
+            (own, ReloadState::Accepted, "files", Some("v3"), at(3)),
+            (two, ReloadState::Refused, "command", Some("v2"), at(2)),
+            (one, ReloadState::Refused, "command", Some("v2"), at(2)),
+        ]
+    );
+    assert_eq!(all[0].operation.as_deref(), Some("name = \"x\""));
+    assert_eq!(journal.reloads(ReloadFilter { id: Some(one), states: Vec::new(), limit: 1 }).await?[0].asked_at, at(0));
     Ok(())
 }

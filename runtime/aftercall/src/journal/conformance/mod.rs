@@ -117,6 +117,7 @@ macro_rules! every_case {
                 configs_are_kept
                 people_are_found_by_their_keys
                 the_newest_token_counts
+                a_reload_is_asked_for_and_answered
             }
         }
     };

@@ -124,6 +124,22 @@ words! {
     }
 }
 
+words! {
+    /// Where a config stands that was offered to a service.
+    ReloadState {
+        /// Somebody asked for it; no answer yet.
+        Asked = "asked",
+        /// It loads, and is held back before it takes over.
+        Held = "held",
+        /// It took over.
+        Accepted = "accepted",
+        /// It did not: what was at work goes on.
+        Refused = "refused",
+        /// It is what is at work already.
+        Unchanged = "unchanged",
+    }
+}
+
 impl CallStatus {
     /// Whether nothing more happens to the call by itself.
     pub const fn is_final(self) -> bool {

@@ -7,12 +7,13 @@ mod ids;
 mod json;
 mod read;
 mod record;
+mod reload;
 mod token;
 
 pub use answer::{AnswerKind, AnswerRow, NewAnswer};
 pub use arrival::{Accepted, Arrival, ArrivalKind, NewCall};
 pub use claim::{Claim, ClaimedCall, Claiming, Guard, LaneLink, PlanRow, WriteRow};
-pub use ids::{CallSeq, CallStatus, Fence, LaneId, WriteState};
+pub use ids::{CallSeq, CallStatus, Fence, LaneId, ReloadState, WriteState};
 pub use json::Json;
 pub use read::{
     Booking, CallFilter, CallSummary, Counts, EventRow, Lookup, Order, PayloadRow, PlannedCall, PlannedFilter, RevisionRow, Story,
@@ -22,4 +23,5 @@ pub use record::{
     CallChange, Created, FieldWritten, Intervention, NewEvent, NewPlan, NewWrite, PlanOutcome, Record, Recorded, Recording, Seen, SlotAsk,
     Then, Trouble, WriteChange, WriteOutcome,
 };
+pub use reload::{NewReload, ReloadAnswer, ReloadFilter, ReloadRow};
 pub use token::SealedToken;

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::{
     super::{
         error::Error,
-        model::{Accepted, Arrival, Intervention, Lookup, Recorded, SealedToken},
+        model::{Accepted, Arrival, Intervention, Lookup, NewReload, Recorded, SealedToken},
     },
     fault::{Fault, Moment},
     migrate,
@@ -39,6 +39,13 @@ pub fn config_beside(path: &Path, hash: &str, text: &str, now: Timestamp) -> Res
 /// Keeps a look-up in a journal that a service has open. Blocks for the disk. Errors: those of opening and of the disk.
 pub fn lookup_beside(path: &Path, lookup: &Lookup) -> Result<(), Error> {
     beside(path, "keep a look-up", |tx| write::lookup_put(tx, lookup))
+}
+
+/// Asks the service that has the journal open to read its config again. Gives the number under which it answers. Blocks for the disk.
+///
+/// Errors: those of opening and of the disk.
+pub fn reload_beside(path: &Path, new: &NewReload) -> Result<i64, Error> {
+    beside(path, "ask for a reload", |tx| write::reload_ask(tx, new))
 }
 
 /// Keeps a refresh token in a journal that another process may have open. Blocks for the disk. Errors: those of opening and of the disk.

@@ -18,8 +18,8 @@ use super::{
         error::Error,
         model::{
             Accepted, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Guard, Intervention,
-            LaneLink, Lookup, NewPlan, PlanOutcome, PlannedCall, PlannedFilter, Recorded, Recording, SealedToken, Story, Unrecognised,
-            WriteFilter, WriteRow, Written,
+            LaneLink, Lookup, NewPlan, NewReload, PlanOutcome, PlannedCall, PlannedFilter, Recorded, Recording, ReloadAnswer, ReloadFilter,
+            ReloadRow, SealedToken, Story, Unrecognised, WriteFilter, WriteRow, Written,
         },
     },
     fault::{Fault, io_error},
@@ -272,6 +272,14 @@ impl Journal for SqliteJournal {
         self.write("keep a config", move |tx| write::config_put(tx, &hash, &text, now))
     }
 
+    fn reload_ask(&self, new: NewReload) -> Answer<'_, i64> {
+        self.write("ask for a reload", move |tx| write::reload_ask(tx, &new))
+    }
+
+    fn reload_answer(&self, answer: ReloadAnswer) -> Answer<'_, i64> {
+        self.write("record a reload", move |tx| write::reload_answer(tx, &answer))
+    }
+
     fn peek_turn(&self, route: String, call: String) -> Answer<'_, (i64, bool)> {
         self.read("look at a route's turns", move |conn| read::peek_turn(conn, &route, &call))
     }
@@ -282,6 +290,10 @@ impl Journal for SqliteJournal {
 
     fn config_get(&self, hash: String) -> Answer<'_, Option<String>> {
         self.read("find a config", move |conn| read::config_get(conn, &hash))
+    }
+
+    fn reloads(&self, filter: ReloadFilter) -> Answer<'_, Vec<ReloadRow>> {
+        self.read("list reloads", move |conn| read::reloads(conn, &filter))
     }
 
     fn calls(&self, filter: CallFilter) -> Answer<'_, Vec<CallSummary>> {

@@ -44,6 +44,19 @@ impl Lock {
     }
 }
 
+/// The process that works the journal at `path`, where one does; 0 where it cannot be told which.
+pub fn worked_by(path: &Path) -> Option<u32> {
+    let mut file = OpenOptions::new().read(true).open(beside(path, ".lock")).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => {
+            let mut said = String::new();
+            let _ = file.read_to_string(&mut said);
+            Some(said.trim().parse().unwrap_or(0))
+        }
+        _ => None,
+    }
+}
+
 /// The path with something added to its last name, as SQLite does it with `-wal`.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

@@ -17,6 +17,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "people", include_str!("migrations/0003_people.sql")),
     (4, "parked", include_str!("migrations/0004_parked.sql")),
     (5, "tokens", include_str!("migrations/0005_tokens.sql")),
+    (6, "reloads", include_str!("migrations/0006_reloads.sql")),
 ];
 
 /// Marks the file as ours: "ACJ1" in the header.

@@ -8,7 +8,7 @@ use rusqlite::{
     types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef},
 };
 
-use super::super::model::{CallSeq, CallStatus, Fence, Json, LaneId, Trouble, WriteRow, WriteState};
+use super::super::model::{CallSeq, CallStatus, Fence, Json, LaneId, ReloadState, Trouble, WriteRow, WriteState};
 
 /// A time as it is stored: microseconds since 1970.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +71,18 @@ impl FromSql for WriteState {
 }
 
 impl ToSql for WriteState {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.word().into())
+    }
+}
+
+impl FromSql for ReloadState {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        word(value)
+    }
+}
+
+impl ToSql for ReloadState {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.word().into())
     }

@@ -5,6 +5,7 @@ mod calls;
 mod ledger;
 mod planned;
 mod queue;
+mod reload;
 mod story;
 
 pub(super) use answers::{of_keys as answers_of_keys, of_lane as answers_of_lane};
@@ -12,4 +13,5 @@ pub(super) use calls::calls;
 pub(super) use ledger::{booked, config_get, links, links_of_keys, lookup_get, peek_turn, people_find, recent_created, token_get, written};
 pub(super) use planned::planned;
 pub(super) use queue::{counts, next_due, parked, payload, unrecognised, writes};
+pub(super) use reload::reloads;
 pub(super) use story::{last_plan, story, writes_of};

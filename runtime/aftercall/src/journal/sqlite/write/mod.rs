@@ -8,6 +8,7 @@ mod keep;
 mod lanes;
 mod plan;
 mod record;
+mod reload;
 
 pub(super) use accept::accept;
 pub(super) use claim::claim;
@@ -15,3 +16,4 @@ pub(super) use hold::{release, renew, void_leases};
 pub(super) use keep::{config_put, lookup_put, people_put, take_turn, token_put};
 pub(super) use plan::record_plans;
 pub(super) use record::{intervene, record, wake};
+pub(super) use reload::{reload_answer, reload_ask};
