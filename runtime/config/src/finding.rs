@@ -309,7 +309,7 @@ impl Severity {
 }
 
 /// Documents by file, for turning places into lines.
-pub type Documents = BTreeMap<Arc<str>, Document>;
+pub type Documents = BTreeMap<Arc<str>, Arc<Document>>;
 
 /// Sorts findings by file and place, and drops repetitions.
 pub fn sort(findings: &mut Vec<Finding>, documents: &Documents) {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::condition::Condition;
 use crate::decl::{
     BreakerDecl, ConnectorDecl, EventKind, GrantDecl, IdentityKind, LimitsDecl, ListDecl, MetadataDecl, ObjectDecl, OnAmbiguous,
-    OnNoIdentity, ParseDecl, PolicyDecl, RetryDecl, SignatureDecl, VerifyDecl, WriteManyDecl,
+    OnNoIdentity, OnReload, ParseDecl, PolicyDecl, RetryDecl, SignatureDecl, VerifyDecl, WriteManyDecl,
 };
 use crate::rules::MatchRules;
 use crate::template::Template;
@@ -69,6 +69,8 @@ pub struct Project {
     pub sources: IndexMap<String, Arc<Source>>,
     /// What whoever asks about a caller must send, by reference; the newest first. Empty: only this machine may ask.
     pub context_secrets: Vec<SecretRef>,
+    /// How a changed project takes over.
+    pub service: ServiceRules,
     /// Pipelines in the order of their file names: a call takes the first that fits.
     pub pipelines: Vec<Arc<Pipeline>>,
 }
@@ -78,6 +80,23 @@ impl Project {
     pub fn pipeline(&self, name: &str) -> Option<&Arc<Pipeline>> {
         self.pipelines.iter().find(|p| p.name == name)
     }
+}
+
+/// How a changed project takes over while the service runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceRules {
+    /// At once, or held back for a while.
+    pub on_reload: OnReload,
+    /// Calls that a version is planned for while it is held back.
+    pub shadow_calls: u32,
+    /// How long files must have been left alone.
+    pub quiet: Duration,
+    /// How long what has disappeared must stay away.
+    pub shrink_hold: Duration,
+    /// How often files are compared without being told.
+    pub scan_every: Duration,
+    /// How long a removed source goes on being taken in.
+    pub source_grace: Duration,
 }
 
 /// When somebody is there.

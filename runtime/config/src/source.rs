@@ -16,7 +16,7 @@ use crate::project::SecretRef;
 use crate::syntax;
 
 /// All files of a project, by path from its root with `/` between folders. Of two files of one name, the operator's own takes precedence; that is decided before.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Files(BTreeMap<String, Arc<str>>);
 
 impl Files {

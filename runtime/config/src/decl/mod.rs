@@ -14,6 +14,7 @@ mod metadata;
 mod pipeline;
 mod project;
 mod retry;
+mod service;
 mod source;
 
 pub use config_test::*;
@@ -27,4 +28,5 @@ pub use metadata::*;
 pub use pipeline::*;
 pub use project::*;
 pub use retry::*;
+pub use service::*;
 pub use source::*;

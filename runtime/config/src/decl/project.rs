@@ -27,6 +27,9 @@ pub struct ProjectDecl {
     /// Who may ask about a caller while the call is under way.
     #[serde(default)]
     pub context: super::ContextAccessDecl,
+    /// How `aftercall run` takes over a changed project.
+    #[serde(default)]
+    pub service: super::ServiceDecl,
 }
 
 /// When somebody is there.

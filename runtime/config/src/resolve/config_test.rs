@@ -21,10 +21,14 @@ const STATUSES: [&str; 7] = ["landed", "partial", "dead", "review", "skipped", "
 const STATES: [&str; 10] = ["applied", "planned", "intent", "waiting", "unknown", "rejected", "skipped", "blocked", "held", "dead"];
 
 /// The tests of these files that are without fault. What is wrong with the others is told.
-pub(super) fn resolve(files: &BTreeMap<String, Typed<ConfigTestDecl>>, project: &Project, findings: &mut Vec<Finding>) -> Vec<ConfigTest> {
+pub(super) fn resolve(
+    files: &BTreeMap<String, Arc<Typed<ConfigTestDecl>>>,
+    project: &Project,
+    findings: &mut Vec<Finding>,
+) -> Vec<ConfigTest> {
     let mut tests = Vec::new();
     for typed in files.values() {
-        let document = Arc::new(typed.document.clone());
+        let document = typed.document.clone();
         let all = typed.document.place(&[]).down("test");
         let mut names: BTreeMap<&str, usize> = BTreeMap::new();
         for (index, decl) in typed.decl.test.iter().enumerate() {

@@ -34,7 +34,7 @@ impl<'a> Locked<'a> {
     }
 
     fn connector(&self) -> Option<&'a Typed<ConnectorDecl>> {
-        self.written.connectors.get(&self.connection.connector.decl.system)
+        self.written.connectors.get(&self.connection.connector.decl.system).map(|typed| &**typed)
     }
 
     fn again(&self) -> String {

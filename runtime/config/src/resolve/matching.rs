@@ -1,6 +1,6 @@
 //! Match rules: levels parsed, tables built, and everything that contradicts itself found.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Typed, Written, insert};
@@ -17,6 +17,9 @@ pub(super) struct Built {
     tables: Arc<Tables>,
     files: Vec<Arc<str>>,
 }
+
+/// Rules by the name that pipelines use, resolved once for all of them.
+pub(super) type Rules = BTreeMap<String, Arc<MatchRules>>;
 
 /// Builds the tables of all files, in the order of their names.
 pub(super) fn build<'a>(files: impl Iterator<Item = &'a Typed<TableDecl>>, findings: &mut Vec<Finding>) -> Built {
@@ -57,7 +60,7 @@ pub(crate) fn alone(file: &str, files: &Files, documents: &mut Documents) -> (Op
             _ if path == file => Kind::Match,
             _ => continue,
         };
-        let document = Document::parse(path, text, &mut findings);
+        let document = Arc::new(Document::parse(path, text, &mut findings));
         documents.insert(document.file.clone(), document.clone());
         if findings.iter().any(|f| &*f.at.file == path) || !schema::validate(kind, &document, &mut findings) {
             continue;
@@ -67,7 +70,7 @@ pub(crate) fn alone(file: &str, files: &Files, documents: &mut Documents) -> (Op
             _ => insert(&mut written.matches, path.to_owned(), document, Vec::new(), &mut findings),
         };
     }
-    let built = build(written.tables.values(), &mut findings);
+    let built = build(written.tables.values().map(|table| &**table), &mut findings);
     let rules = written.matches.get(file).map(|rules| resolve(rules, &built, &mut findings));
     (rules, findings)
 }

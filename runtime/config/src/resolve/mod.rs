@@ -12,8 +12,10 @@ mod mapping;
 mod matching;
 mod pipeline;
 mod project;
+mod read;
 mod retry;
 mod scope;
+mod service;
 mod source;
 
 use std::collections::BTreeMap;
@@ -26,12 +28,14 @@ use sha2::{Digest, Sha256};
 use crate::config_test::ConfigTest;
 use crate::decl::{ConfigTestDecl, ConnectorDecl, MappingDecl, MatchDecl, PipelineDecl, ProjectDecl, SourceDecl, TableDecl};
 use crate::finding::{self, Code, Documents, Finding, Place, Severity};
-use crate::lock::{Lock, is_lock};
+use crate::lock::Lock;
 use crate::project::{ConfigVersion, Project};
-use crate::schema::{self, Kind, LeftOut};
+use crate::schema::{Kind, LeftOut};
 use crate::source::{Document, Files, Step};
+use read::{Decl, Read};
 
 pub(crate) use matching::{alone as match_rules, compile as compile_rules};
+pub use read::Known;
 pub use retry::duration;
 pub use scope::{call_types, pipeline_types};
 
@@ -62,7 +66,7 @@ impl Loaded {
 /// A typed file with its document.
 pub(crate) struct Typed<T> {
     pub(crate) decl: T,
-    pub(crate) document: Document,
+    pub(crate) document: Arc<Document>,
     /// Paths of what did not fit and was left out, or was missing and stands in empty. Each has its finding.
     pub(crate) left_out: Vec<LeftOut>,
 }
@@ -88,15 +92,15 @@ impl<T> Typed<T> {
 /// Everything that was written, typed.
 #[derive(Default)]
 pub(crate) struct Written {
-    pub(crate) connectors: BTreeMap<String, Typed<ConnectorDecl>>,
-    pub(crate) sources: BTreeMap<String, Typed<SourceDecl>>,
-    pub(crate) mappings: BTreeMap<String, Typed<MappingDecl>>,
-    pub(crate) matches: BTreeMap<String, Typed<MatchDecl>>,
-    pub(crate) tables: BTreeMap<String, Typed<TableDecl>>,
-    pub(crate) pipelines: BTreeMap<String, Typed<PipelineDecl>>,
+    pub(crate) connectors: BTreeMap<String, Arc<Typed<ConnectorDecl>>>,
+    pub(crate) sources: BTreeMap<String, Arc<Typed<SourceDecl>>>,
+    pub(crate) mappings: BTreeMap<String, Arc<Typed<MappingDecl>>>,
+    pub(crate) matches: BTreeMap<String, Arc<Typed<MatchDecl>>>,
+    pub(crate) tables: BTreeMap<String, Arc<Typed<TableDecl>>>,
+    pub(crate) pipelines: BTreeMap<String, Arc<Typed<PipelineDecl>>>,
     /// What systems told of themselves, by the path of the file.
-    pub(crate) locks: BTreeMap<String, Lock>,
-    pub(crate) tests: BTreeMap<String, Typed<ConfigTestDecl>>,
+    pub(crate) locks: BTreeMap<String, Arc<Lock>>,
+    pub(crate) tests: BTreeMap<String, Arc<Typed<ConfigTestDecl>>>,
     /// Names of files that are there but have errors of their own: what refers to them is not to blame.
     pub(crate) broken: Vec<String>,
 }
@@ -110,51 +114,44 @@ impl Written {
 
 /// Loads a project from its files.
 pub fn load(files: &Files) -> Loaded {
+    load_again(files, &mut Known::default())
+}
+
+/// Loads a project, going by what earlier loads understood: what has not changed is not understood again. Gives what [`load`] would.
+pub fn load_again(files: &Files, known: &mut Known) -> Loaded {
     let mut findings = Vec::new();
     let mut documents = Documents::new();
     let mut written = Written::default();
-    let mut project: Option<Typed<ProjectDecl>> = None;
+    let mut project: Option<Arc<Typed<ProjectDecl>>> = None;
     let mut left_out: BTreeMap<Arc<str>, Vec<LeftOut>> = BTreeMap::new();
     let mut unreadable: Vec<(String, String)> = Vec::new();
-    for (path, text) in files.iter() {
-        if is_lock(path) {
-            match Lock::parse(text) {
-                Ok(lock) => drop(written.locks.insert(path.to_owned(), lock)),
-                Err(error) => unreadable.push((path.to_owned(), error)),
-            }
-            continue;
+    known.read(files);
+    for (path, read) in &known.files {
+        findings.extend(read.findings.iter().cloned());
+        match &read.decl {
+            Decl::Lock(lock) => _ = written.locks.insert(path.clone(), lock.clone()),
+            Decl::UnreadableLock(error) => unreadable.push((path.clone(), error.clone())),
+            _ => {}
         }
-        let Some(kind) = Kind::of_path(path) else {
-            findings.extend(misplaced(path));
-            continue;
-        };
-        let mut document = Document::parse(path, text, &mut findings);
-        let fits = if document.is_broken() { None } else { schema::mend(kind, &mut document, &mut findings) };
+        let Some(document) = &read.document else { continue };
         documents.insert(document.file.clone(), document.clone());
-        let Some(out) = fits else {
-            written.broken.push(path.to_owned());
-            continue;
-        };
-        left_out.insert(document.file.clone(), out.clone());
-        let stem = path.strip_suffix(".toml").unwrap_or(path).to_owned();
-        let name = |prefix: &str| stem.strip_prefix(prefix).unwrap_or(&stem).trim_start_matches('/').to_owned();
+        if !read.left_out.is_empty() {
+            left_out.insert(document.file.clone(), read.left_out.clone());
+        }
+        let stem = path.strip_suffix(".toml").unwrap_or(path);
+        let name = |prefix: &str| stem.strip_prefix(prefix).unwrap_or(stem).trim_start_matches('/').to_owned();
         let folder = || stem.split('/').nth(1).unwrap_or_default().to_owned();
-        let known = match kind {
-            Kind::Project => {
-                project = typed(document, out, &mut findings);
-                project.is_some()
-            }
-            Kind::Pipeline => insert(&mut written.pipelines, name("pipelines"), document, out, &mut findings),
-            Kind::Mapping => insert(&mut written.mappings, name("mappings"), document, out, &mut findings),
-            Kind::Connector => insert(&mut written.connectors, folder(), document, out, &mut findings),
-            Kind::Source => insert(&mut written.sources, folder(), document, out, &mut findings),
-            Kind::Match => insert(&mut written.matches, name("mappings/match"), document, out, &mut findings),
-            Kind::MatchTable => insert(&mut written.tables, path.to_owned(), document, out, &mut findings),
-            Kind::ConfigTest => insert(&mut written.tests, path.to_owned(), document, out, &mut findings),
-            Kind::CallOutcome | Kind::CallerContext | Kind::Lock | Kind::Diff => true,
-        };
-        if !known {
-            written.broken.push(path.to_owned());
+        match &read.decl {
+            Decl::Nothing | Decl::Lock(_) | Decl::UnreadableLock(_) => {}
+            Decl::Broken => written.broken.push(path.clone()),
+            Decl::Project(typed) => project = Some(typed.clone()),
+            Decl::Pipeline(typed) => _ = written.pipelines.insert(name("pipelines"), typed.clone()),
+            Decl::Mapping(typed) => _ = written.mappings.insert(name("mappings"), typed.clone()),
+            Decl::Connector(typed) => _ = written.connectors.insert(folder(), typed.clone()),
+            Decl::Source(typed) => _ = written.sources.insert(folder(), typed.clone()),
+            Decl::Match(typed) => _ = written.matches.insert(name("mappings/match"), typed.clone()),
+            Decl::MatchTable(typed) => _ = written.tables.insert(path.clone(), typed.clone()),
+            Decl::Test(typed) => _ = written.tests.insert(path.clone(), typed.clone()),
         }
     }
     // Other JSON in that folder is somebody's own.
@@ -172,13 +169,13 @@ pub fn load(files: &Files) -> Loaded {
         );
     }
     let mut later = Vec::new();
-    let resolved = project::resolve(project.as_ref(), &written, &mut later);
+    let resolved = project::resolve(project.as_ref(), &written, known.threads, &mut known.resolved, &mut later);
     // What was left out or stands in empty has its finding already.
     later.retain(|f| !left_out.get(&f.at.file).is_some_and(|out| out.iter().any(|out| f.at.path.starts_with(&out.path))));
     findings.append(&mut later);
     let errors = findings.iter().any(|f| f.code.severity() == Severity::Error && !is_test(&f.at.file));
     let project = resolved.filter(|_| !errors).map(|mut project| {
-        project.version = version(&project, &documents);
+        project.version = version(&project, &known.files);
         project
     });
     let tests = project.as_ref().map(|project| config_test::resolve(&written.tests, project, &mut later)).unwrap_or_default();
@@ -193,14 +190,7 @@ pub fn is_test(file: &str) -> bool {
     Kind::of_path(file) == Some(Kind::ConfigTest)
 }
 
-/// A TOML file below `mappings` that lies where nothing looks for it.
-fn misplaced(path: &str) -> Option<Finding> {
-    let name = path.strip_prefix("mappings/")?.strip_suffix(".toml")?;
-    let finding = Finding::new(Code::WrongPlace, "a mapping lies in a folder of its own system", Place::file(path));
-    Some(finding.help(format!("move it to `mappings/SYSTEM/{name}.toml`")))
-}
-
-fn typed<T: DeserializeOwned>(document: Document, left_out: Vec<LeftOut>, findings: &mut Vec<Finding>) -> Option<Typed<T>> {
+fn typed<T: DeserializeOwned>(document: Arc<Document>, left_out: Vec<LeftOut>, findings: &mut Vec<Finding>) -> Option<Typed<T>> {
     match serde_path_to_error::deserialize(&document.value) {
         Ok(decl) => Some(Typed { decl, document, left_out }),
         Err(error) => {
@@ -233,39 +223,43 @@ fn typed<T: DeserializeOwned>(document: Document, left_out: Vec<LeftOut>, findin
 
 /// Types a document and keeps it under its name; false where that failed.
 fn insert<T: DeserializeOwned>(
-    into: &mut BTreeMap<String, Typed<T>>,
+    into: &mut BTreeMap<String, Arc<Typed<T>>>,
     name: String,
-    document: Document,
+    document: Arc<Document>,
     left_out: Vec<LeftOut>,
     findings: &mut Vec<Finding>,
 ) -> bool {
     let typed = typed(document, left_out, findings);
     let known = typed.is_some();
     if let Some(typed) = typed {
-        into.insert(name, typed);
+        into.insert(name, Arc::new(typed));
     }
     known
 }
 
 /// The content hash of what the project means: its used files as values, so that comments and spacing do not count. How systems are
 /// reached (addresses, credentials, pace) and where the journal is kept are operation, not meaning.
-fn version(project: &Project, documents: &Documents) -> ConfigVersion {
+fn version(project: &Project, files: &BTreeMap<String, Arc<Read>>) -> ConfigVersion {
     let mut hash = Sha256::new();
-    let mut add = |name: &str, value: &Value| {
+    let mut add = |name: &str, value: &str| {
         hash.update(name.as_bytes());
         hash.update([0]);
-        hash.update(value.to_string().as_bytes());
+        hash.update(value.as_bytes());
         hash.update([0]);
     };
     for file in used_files(project) {
-        let Some(document) = documents.get(file.as_str()) else { continue };
+        let Some(read) = files.get(&file) else { continue };
+        let Some(document) = &read.document else { continue };
+        if file != "aftercall.toml" {
+            add(&file, read.value.get_or_init(|| document.value.to_string()));
+            continue;
+        }
         let mut value = document.value.clone();
-        if file == "aftercall.toml"
-            && let Some(root) = value.as_object_mut()
-        {
+        if let Some(root) = value.as_object_mut() {
             root.shift_remove("store");
             root.shift_remove("source");
             root.shift_remove("context");
+            root.shift_remove("service");
             if let Some(connections) = root.get_mut("connection").and_then(Value::as_object_mut) {
                 for connection in connections.values_mut().filter_map(Value::as_object_mut) {
                     for key in ["auth", "base_url", "limits"] {
@@ -274,7 +268,7 @@ fn version(project: &Project, documents: &Documents) -> ConfigVersion {
                 }
             }
         }
-        add(&file, &value);
+        add(&file, &value.to_string());
     }
     let digest = hash.finalize();
     ConfigVersion(digest.iter().take(8).map(|b| format!("{b:02x}")).collect())

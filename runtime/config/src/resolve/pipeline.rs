@@ -29,7 +29,7 @@ pub(super) fn resolve(
     connections: &IndexMap<String, Arc<Connection>>,
     connectors: &Connectors<'_>,
     written: &Written,
-    tables: &super::matching::Built,
+    rules: &super::matching::Rules,
     findings: &mut Vec<Finding>,
 ) -> Option<Pipeline> {
     let decl = &typed.decl;
@@ -54,7 +54,7 @@ pub(super) fn resolve(
     let connection = context.find_connection(&decl.connection, place.clone().down("connection"), findings);
     let context = WriteContext { pipeline: connection.as_ref(), ..context };
     let when = pipeline_condition(decl.when.as_deref(), place.clone().down("when"), findings);
-    let matching = find_rules(typed, written, tables, findings);
+    let matching = find_rules(typed, written, rules, findings);
     let types = context.types(false);
     let mut routes = IndexMap::new();
     for (name, rules) in &decl.route {
@@ -110,7 +110,7 @@ pub(super) fn resolve(
         sources: decl.source.clone(),
         when,
         connection,
-        matching: Arc::new(matching?),
+        matching: matching?,
         matching_file,
         on_ambiguous: decl.r#match.on_ambiguous,
         on_no_identity: decl.r#match.on_no_identity,
@@ -126,14 +126,13 @@ pub(super) fn resolve(
 fn find_rules(
     typed: &Typed<PipelineDecl>,
     written: &Written,
-    tables: &super::matching::Built,
+    rules: &super::matching::Rules,
     findings: &mut Vec<Finding>,
-) -> Option<MatchRules> {
+) -> Option<Arc<MatchRules>> {
     let name = &typed.decl.r#match.r#use;
     match written.matches.get(name) {
-        // Rules of which a part is missing contradict themselves for that alone.
-        Some(rules) if rules.left_out.is_empty() => Some(super::matching::resolve(rules, tables, findings)),
-        Some(_) => None,
+        // Rules of which a part is missing contradict themselves for that alone; those are not among the resolved.
+        Some(_) => rules.get(name).cloned(),
         None => {
             if !written.is_broken(&format!("mappings/match/{name}.toml")) {
                 let at = typed.document.place(&path(["match", "use"]));
@@ -281,7 +280,7 @@ impl WriteContext<'_> {
         at: Place,
         findings: &mut Vec<Finding>,
     ) -> Option<&Typed<MappingDecl>> {
-        let mapping = self.written.mappings.get(&write.mapping);
+        let mapping = self.written.mappings.get(&write.mapping).map(|mapping| &**mapping);
         if mapping.is_none() && !self.written.is_broken(&format!("mappings/{}.toml", write.mapping)) {
             let names: Vec<&str> = self.written.mappings.keys().map(String::as_str).collect();
             let mut finding = Finding::new(Code::UnknownMapping, format!("there is no mapping `{}`", write.mapping), at);
@@ -491,7 +490,7 @@ fn link_writes(
     let known: Vec<(String, String, String)> = writes.iter().map(|w| (w.id.clone(), w.connection.id.clone(), w.object.clone())).collect();
     for rule in writes.iter_mut() {
         let Some((index, write)) = decl.write.iter().enumerate().find(|(_, w)| w.id == rule.id) else { continue };
-        let mapping: Option<&Typed<MappingDecl>> = written.mappings.get(&write.mapping);
+        let mapping: Option<&Typed<MappingDecl>> = written.mappings.get(&write.mapping).map(|mapping| &**mapping);
         let object = &rule.connection.connector.objects[&rule.object];
         let from_mapping = mapping.into_iter().flat_map(|m| {
             m.decl.links.iter().enumerate().map(move |(i, text)| {

@@ -1,6 +1,6 @@
 //! The project file: zone, hours, store, connections, sources; then the pipelines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -9,59 +9,200 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::mapping::Connectors;
+use super::read::side_by_side;
 use super::scope::open_types;
-use super::{Typed, Written, connector, mapping, pipeline, source};
-use crate::decl::{BusinessHoursDecl, ConnectionDecl, GrantDecl, PipelineDecl, ProjectDecl};
+use super::{Typed, Written, connector, mapping, pipeline, service, source};
+use crate::decl::{
+    BusinessHoursDecl, ConnectionDecl, ConnectorDecl, GrantDecl, MappingDecl, MatchDecl, PipelineDecl, ProjectDecl, SourceDecl, TableDecl,
+};
 use crate::finding::{Code, Finding, Place, Severity, listed};
-use crate::project::{BusinessHours, ConfigVersion, Connection, Connector, Project, SecretRef, Source};
+use crate::lock::Lock;
+use crate::project::{BusinessHours, ConfigVersion, Connection, Connector, Pipeline, Project, SecretRef, Source};
 use crate::source::path;
 
-/// Resolves everything; what has findings is left out. Without a project file, what does not need one is checked all the same.
-pub(super) fn resolve(project: Option<&Typed<ProjectDecl>>, written: &Written, findings: &mut Vec<Finding>) -> Option<Project> {
-    let mut connectors: Connectors<'_> = BTreeMap::new();
-    for (name, typed) in &written.connectors {
-        let before = errors(findings);
-        let connector = connector::resolve(name, typed, findings);
-        // Whoever refers to a connector with errors is not to blame for what it lacks.
-        let sound = errors(findings) == before && typed.left_out.is_empty();
-        connectors.insert(name, sound.then_some(connector));
+/// What every pipeline and mapping is resolved against, and what came of it. As long as all of this is the same, a pipeline depends on its
+/// own file and on those of its mappings alone.
+#[derive(Default)]
+pub(super) struct Resolved {
+    ground: Option<Ground>,
+    base: Option<Base>,
+    mappings: BTreeMap<String, (Arc<Typed<MappingDecl>>, bool, Vec<Finding>)>,
+    pipelines: BTreeMap<String, Kept>,
+}
+
+/// Everything but pipelines and the content of mappings.
+struct Ground {
+    project: Option<Arc<Typed<ProjectDecl>>>,
+    connectors: BTreeMap<String, Arc<Typed<ConnectorDecl>>>,
+    sources: BTreeMap<String, Arc<Typed<SourceDecl>>>,
+    matches: BTreeMap<String, Arc<Typed<MatchDecl>>>,
+    tables: BTreeMap<String, Arc<Typed<TableDecl>>>,
+    locks: BTreeMap<String, Arc<Lock>>,
+    /// Names that are suggested where one is misspelled.
+    mappings: Vec<String>,
+    broken: Vec<String>,
+}
+
+/// What comes of the ground.
+struct Base {
+    connectors: BTreeMap<String, Option<Arc<Connector>>>,
+    rules: super::matching::Rules,
+    /// The project without its pipelines.
+    project: Option<Project>,
+    findings: Vec<Finding>,
+}
+
+/// A pipeline, and what it was made of.
+struct Kept {
+    typed: Arc<Typed<PipelineDecl>>,
+    mappings: Vec<Option<Arc<Typed<MappingDecl>>>>,
+    pipeline: Option<Arc<Pipeline>>,
+    findings: Vec<Finding>,
+}
+
+impl Ground {
+    fn of(project: Option<&Arc<Typed<ProjectDecl>>>, written: &Written) -> Self {
+        Self {
+            project: project.cloned(),
+            connectors: written.connectors.clone(),
+            sources: written.sources.clone(),
+            matches: written.matches.clone(),
+            tables: written.tables.clone(),
+            locks: written.locks.clone(),
+            mappings: written.mappings.keys().cloned().collect(),
+            broken: written.broken.clone(),
+        }
     }
-    let used = |of: fn(&PipelineDecl) -> Vec<&str>, name: &str| written.pipelines.values().any(|p| of(&p.decl).contains(&name));
+
+    fn is(&self, other: &Self) -> bool {
+        fn same<T>(a: &BTreeMap<String, Arc<T>>, b: &BTreeMap<String, Arc<T>>) -> bool {
+            a.len() == b.len() && a.iter().zip(b).all(|((name, one), (other, two))| name == other && Arc::ptr_eq(one, two))
+        }
+        let project = match (&self.project, &other.project) {
+            (Some(one), Some(two)) => Arc::ptr_eq(one, two),
+            (one, two) => one.is_none() && two.is_none(),
+        };
+        project
+            && same(&self.connectors, &other.connectors)
+            && same(&self.sources, &other.sources)
+            && same(&self.matches, &other.matches)
+            && same(&self.tables, &other.tables)
+            && same(&self.locks, &other.locks)
+            && self.mappings == other.mappings
+            && self.broken == other.broken
+    }
+}
+
+impl Kept {
+    fn holds(&self, typed: &Arc<Typed<PipelineDecl>>, written: &Written) -> bool {
+        Arc::ptr_eq(&self.typed, typed)
+            && self.mappings.iter().zip(&typed.decl.write).all(|(kept, write)| match (kept, written.mappings.get(&write.mapping)) {
+                (Some(one), Some(two)) => Arc::ptr_eq(one, two),
+                (one, two) => one.is_none() && two.is_none(),
+            })
+    }
+}
+
+/// Resolves everything; what has findings is left out. Without a project file, what does not need one is checked all the same. What
+/// `known` has, and still holds, is taken from there.
+pub(super) fn resolve(
+    project: Option<&Arc<Typed<ProjectDecl>>>,
+    written: &Written,
+    threads: usize,
+    known: &mut Resolved,
+    findings: &mut Vec<Finding>,
+) -> Option<Project> {
+    let ground = Ground::of(project, written);
+    if !known.ground.as_ref().is_some_and(|before| before.is(&ground)) {
+        *known = Resolved { ground: Some(ground), ..Resolved::default() };
+    }
+    let base = known.base.get_or_insert_with(|| base(project.map(|project| &**project), written));
+    findings.extend(base.findings.iter().cloned());
+    let connectors: Connectors<'_> = base.connectors.iter().map(|(name, connector)| (name.as_str(), connector.clone())).collect();
+    check_mappings(written, &connectors, &mut known.mappings, findings);
+    let none = IndexMap::new();
+    let connections = base.project.as_ref().map_or(&none, |project| &project.connections);
+    known.pipelines.retain(|file, kept| written.pipelines.get(file).is_some_and(|typed| kept.holds(typed, written)));
+    let new: Vec<(&String, &Arc<Typed<PipelineDecl>>)> =
+        written.pipelines.iter().filter(|(file, _)| !known.pipelines.contains_key(*file)).collect();
+    let rules = &base.rules;
+    let made = side_by_side(threads, &new, |(_, typed)| {
+        let mut findings = Vec::new();
+        let project = project.map(|project| &**project);
+        let pipeline = pipeline::resolve(typed, project, connections, &connectors, written, rules, &mut findings);
+        let mappings = typed.decl.write.iter().map(|write| written.mappings.get(&write.mapping).cloned()).collect();
+        Kept { typed: (*typed).clone(), mappings, pipeline: pipeline.map(Arc::new), findings }
+    });
+    known.pipelines.extend(new.iter().map(|(file, _)| (*file).clone()).zip(made));
+    let mut pipelines = Vec::with_capacity(known.pipelines.len());
+    let mut earlier = Earlier::default();
+    for (file, kept) in &known.pipelines {
+        if project.is_some() {
+            check_reach(&kept.typed, &earlier, findings);
+            earlier.add(file, &kept.typed);
+        }
+        findings.extend(kept.findings.iter().cloned());
+        pipelines.extend(kept.pipeline.clone());
+    }
+    base.project.clone().map(|project| Project { pipelines, ..project })
+}
+
+/// What mappings say by themselves.
+fn check_mappings(
+    written: &Written,
+    connectors: &Connectors<'_>,
+    known: &mut BTreeMap<String, (Arc<Typed<MappingDecl>>, bool, Vec<Finding>)>,
+    findings: &mut Vec<Finding>,
+) {
+    let used: HashSet<&str> = written.pipelines.values().flat_map(|p| p.decl.write.iter().map(|w| w.mapping.as_str())).collect();
     let open = open_types(true);
+    known.retain(|name, _| written.mappings.contains_key(name));
     for (name, typed) in &written.mappings {
-        let types = (!used(|p| p.write.iter().map(|w| w.mapping.as_str()).collect(), name)).then_some(&open);
-        mapping::check(typed, &connectors, written, types, findings);
+        let used = used.contains(name.as_str());
+        let holds = known.get(name).is_some_and(|(kept, was_used, _)| Arc::ptr_eq(kept, typed) && *was_used == used);
+        if !holds {
+            let mut own = Vec::new();
+            mapping::check(typed, connectors, written, (!used).then_some(&open), &mut own);
+            known.insert(name.clone(), (typed.clone(), used, own));
+        }
+        findings.extend(known.get(name).into_iter().flat_map(|(.., own)| own.iter().cloned()));
     }
-    let tables = super::matching::build(written.tables.values(), findings);
+}
+
+/// Resolves what everything else stands on.
+fn base(project: Option<&Typed<ProjectDecl>>, written: &Written) -> Base {
+    let mut findings = Vec::new();
+    let mut connectors: BTreeMap<String, Option<Arc<Connector>>> = BTreeMap::new();
+    for (name, typed) in &written.connectors {
+        let before = errors(&findings);
+        let connector = connector::resolve(name, typed, &mut findings);
+        // Whoever refers to a connector with errors is not to blame for what it lacks.
+        let sound = errors(&findings) == before && typed.left_out.is_empty();
+        connectors.insert(name.clone(), sound.then_some(connector));
+    }
+    let tables = super::matching::build(written.tables.values().map(|table| &**table), &mut findings);
+    let mut rules = super::matching::Rules::new();
     for (name, typed) in &written.matches {
-        if typed.left_out.is_empty() && !used(|p| vec![p.r#match.r#use.as_str()], name) {
-            super::matching::resolve(typed, &tables, findings);
+        if typed.left_out.is_empty() {
+            rules.insert(name.clone(), Arc::new(super::matching::resolve(typed, &tables, &mut findings)));
         }
     }
     for (name, typed) in &written.sources {
         if project.is_none_or(|p| !p.decl.source.contains_key(name)) {
-            source::resolve(name, typed, None, findings);
+            source::resolve(name, typed, None, &mut findings);
         }
     }
-    if project.is_none() {
-        for declared in written.pipelines.values() {
-            pipeline::resolve(declared, None, &IndexMap::new(), &connectors, written, &tables, findings);
-        }
-    }
-    project.map(|typed| resolve_project(typed, &connectors, &tables, written, findings))
+    let by_name: Connectors<'_> = connectors.iter().map(|(name, connector)| (name.as_str(), connector.clone())).collect();
+    let project = project.map(|typed| resolve_project(typed, &by_name, written, &mut findings));
+    Base { connectors, rules, project, findings }
 }
 
 fn errors(findings: &[Finding]) -> usize {
     findings.iter().filter(|f| f.code.severity() == Severity::Error).count()
 }
 
-fn resolve_project(
-    typed: &Typed<ProjectDecl>,
-    connectors: &Connectors<'_>,
-    tables: &super::matching::Built,
-    written: &Written,
-    findings: &mut Vec<Finding>,
-) -> Project {
+/// The project without its pipelines.
+fn resolve_project(typed: &Typed<ProjectDecl>, connectors: &Connectors<'_>, written: &Written, findings: &mut Vec<Finding>) -> Project {
     let decl = &typed.decl;
     let place = typed.document.place(&[]);
     let timezone = zone(&decl.timezone, &place.clone().down("timezone"), findings);
@@ -116,19 +257,11 @@ fn resolve_project(
             }
         }
     }
-    let access = place.down("context");
+    let access = place.clone().down("context");
     let secrets = [("secret", &decl.context.secret), ("previous_secret", &decl.context.previous_secret)];
     let context_secrets =
         secrets.into_iter().filter_map(|(key, text)| secret(text.as_ref()?, access.clone().down(key), findings)).collect();
-    let mut pipelines = Vec::new();
-    let mut earlier: Vec<(&str, &Typed<PipelineDecl>)> = Vec::new();
-    for (file, declared) in &written.pipelines {
-        check_reach(declared, &earlier, findings);
-        earlier.push((file, declared));
-        if let Some(pipeline) = pipeline::resolve(declared, Some(typed), &connections, connectors, written, tables, findings) {
-            pipelines.push(Arc::new(pipeline));
-        }
-    }
+    let service = service::resolve(&decl.service, &place.down("service"), findings);
     Project {
         version: ConfigVersion(String::new()),
         name: decl.name.clone(),
@@ -140,32 +273,46 @@ fn resolve_project(
         connections,
         sources,
         context_secrets,
-        pipelines,
+        service,
+        pipelines: Vec::new(),
+    }
+}
+
+/// The pipelines before one.
+#[derive(Default)]
+struct Earlier<'a> {
+    /// File by name; the first of each.
+    names: HashMap<&'a str, &'a str>,
+    /// Those without a condition, which take whatever comes from their sources.
+    greedy: Vec<(&'a str, &'a Typed<PipelineDecl>)>,
+}
+
+impl<'a> Earlier<'a> {
+    fn add(&mut self, file: &'a str, typed: &'a Typed<PipelineDecl>) {
+        self.names.entry(&typed.decl.name).or_insert(file);
+        if typed.decl.when.is_none() && typed.whole(&["source"]) && typed.whole(&["when"]) {
+            self.greedy.push((file, typed));
+        }
     }
 }
 
 /// Whether calls can come to a pipeline at all, and whether it has its name for itself.
-fn check_reach(typed: &Typed<PipelineDecl>, earlier: &[(&str, &Typed<PipelineDecl>)], findings: &mut Vec<Finding>) {
+fn check_reach(typed: &Typed<PipelineDecl>, earlier: &Earlier<'_>, findings: &mut Vec<Finding>) {
     let decl = &typed.decl;
     let at = typed.document.place(&path(["name"]));
-    if let Some((file, _)) = earlier.iter().find(|(_, other)| other.decl.name == decl.name) {
+    if let Some(file) = earlier.names.get(decl.name.as_str()) {
         let message = format!("`pipelines/{file}.toml` is named `{}`, too", decl.name);
         findings.push(
             Finding::new(Code::TwiceNamed, message, at.clone())
                 .help("a pipeline has its name for itself: the call log and every marker go by it"),
         );
-    }
-    if earlier.iter().any(|(_, other)| other.decl.name == decl.name) {
         return;
     }
     let takes_all = |other: &Typed<PipelineDecl>| {
         let sources = &other.decl.source;
-        let whole = other.whole(&["source"]) && other.whole(&["when"]);
-        whole
-            && other.decl.when.is_none()
-            && (sources.is_empty() || (!decl.source.is_empty() && decl.source.iter().all(|s| sources.contains(s))))
+        sources.is_empty() || (!decl.source.is_empty() && decl.source.iter().all(|s| sources.contains(s)))
     };
-    if let Some((file, _)) = earlier.iter().find(|(_, other)| takes_all(other)).filter(|_| typed.whole(&["source"])) {
+    if let Some((file, _)) = earlier.greedy.iter().find(|(_, other)| takes_all(other)).filter(|_| typed.whole(&["source"])) {
         let message = format!("no call comes here: `pipelines/{file}.toml` takes them all");
         findings.push(
             Finding::new(Code::Unreachable, message, at)
