@@ -359,7 +359,7 @@ async fn together(inside: &Inside, connection: &Arc<Connection>, contact: &str, 
 /// The small read that asks whether a system is back, over a connection that has just found it away.
 async fn is_it_back(office: &Office, connection: &Arc<Connection>, wire: Arc<Wire>) {
     let fresh = Connections::new(wire, office.folder.path(), Arc::new(MemoryTokens::default()));
-    let away = || fresh.away().contains(&office.connection);
+    let away = || fresh.left_alone(&office.connection).is_some();
     office.sandbox.fault(FaultSpec::new(FaultKind::Down));
     for (object, known) in connection.connector.objects.iter().filter(|(_, known)| known.decl.identity.is_some()).cycle().take(20) {
         if !away() && known.read.is_some() {

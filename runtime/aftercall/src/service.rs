@@ -14,13 +14,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::connect::{Connections, Http, resolve_secret};
 use crate::intake::{About, Access, lane_key};
-use crate::journal::{CallStatus, Journal, SqliteJournal, SqliteOptions};
+use crate::journal::{self, CallStatus, Journal, SqliteJournal, SqliteOptions};
 use crate::tokens::KeptTokens;
 use crate::work::{Versions, Worker};
 
 /// A project that runs.
 pub struct Service {
-    /// The project.
+    /// The project that it was opened with.
     pub project: Arc<Project>,
     /// Its journal.
     pub journal: Arc<dyn Journal>,
@@ -28,6 +28,9 @@ pub struct Service {
     pub connections: Connections,
     /// Its worker.
     pub worker: Arc<Worker>,
+    /// What is at work, which may be another project than it was opened with.
+    pub versions: Versions,
+    tokens: Arc<KeptTokens>,
     root: PathBuf,
 }
 
@@ -41,12 +44,23 @@ impl Service {
         let path = root.join(&project.store_path);
         let journal = tokio::task::spawn_blocking(move || SqliteJournal::open(SqliteOptions::at(path), now)).await??;
         let journal: Arc<dyn Journal> = Arc::new(journal);
-        let tokens = KeptTokens::here(journal.clone(), project.store_key.clone(), root);
-        let connections = Connections::new(Arc::new(Http::new()?), root, Arc::new(tokens));
+        let tokens = Arc::new(KeptTokens::here(journal.clone(), project.store_key.clone(), root));
+        let connections = Connections::new(Arc::new(Http::new()?), root, tokens.clone());
+        connections.adopt(&project);
         let versions = Versions::new(project.clone(), files, journal.clone(), now).await?;
         let owner = format!("pid {}", std::process::id());
-        let worker = Worker::new(journal.clone(), connections.clone(), versions, Arc::new(Timestamp::now), owner);
-        Ok(Self { project, journal, connections, worker: Arc::new(worker), root: root.to_owned() })
+        let worker = Worker::new(journal.clone(), connections.clone(), versions.clone(), Arc::new(Timestamp::now), owner);
+        Ok(Self { project, journal, connections, worker: Arc::new(worker), versions, tokens, root: root.to_owned() })
+    }
+
+    /// Puts another version to work, in one swap: calls that were taken in keep theirs.
+    ///
+    /// Errors: those of the journal; then nothing has changed.
+    pub async fn take_over(&self, project: Arc<Project>, files: &Files) -> Result<(), journal::Error> {
+        self.versions.swap(project.clone(), files, Timestamp::now()).await?;
+        self.tokens.rekey(project.store_key.clone());
+        self.connections.adopt(&project);
+        Ok(())
     }
 
     /// Works until nothing waits any more, at most for so long. Calls that have to be tried again later are waited for.
@@ -73,9 +87,14 @@ impl Service {
 
     /// Questions about callers, answered by this service. `local` says whether only this machine can reach it.
     pub fn about(&self, local: bool) -> About {
-        let (root, project) = (self.root.clone(), self.project.clone());
+        let (root, versions) = (self.root.clone(), self.versions.clone());
         let secrets = Arc::new(move |project: &Project| context_secrets(&root, project));
-        About::new(Arc::new(move || project.clone()), self.worker.callers(), Access::new(secrets, local))
+        About::new(Arc::new(move || versions.live()), self.worker.callers(), Access::new(secrets, local))
+    }
+
+    /// The project's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// The secrets of a source, the newest first; see [`crate::intake::Secrets`].

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use aftercall_config::project::SecretRef;
+use arc_swap::ArcSwapOption;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -34,7 +35,7 @@ enum Place {
 /// Keeps tokens in the journal where the project names a key, else in memory.
 pub struct KeptTokens {
     place: Place,
-    key: Option<SecretRef>,
+    key: ArcSwapOption<SecretRef>,
     root: PathBuf,
     memory: MemoryTokens,
 }
@@ -42,12 +43,22 @@ pub struct KeptTokens {
 impl KeptTokens {
     /// Tokens in a journal of this process. A key in a file is read below `root`.
     pub fn here(journal: Arc<dyn Journal>, key: Option<SecretRef>, root: impl Into<PathBuf>) -> Self {
-        Self { place: Place::Here(journal), key, root: root.into(), memory: MemoryTokens::default() }
+        Self { place: Place::Here(journal), key: ArcSwapOption::from_pointee(key), root: root.into(), memory: MemoryTokens::default() }
     }
 
     /// Tokens in a journal that another process may have open; it is made where there is none and a token must be kept.
     pub fn beside(path: impl Into<PathBuf>, key: Option<SecretRef>, root: impl Into<PathBuf>) -> Self {
-        Self { place: Place::Beside(path.into()), key, root: root.into(), memory: MemoryTokens::default() }
+        Self {
+            place: Place::Beside(path.into()),
+            key: ArcSwapOption::from_pointee(key),
+            root: root.into(),
+            memory: MemoryTokens::default(),
+        }
+    }
+
+    /// Goes by this key from now on.
+    pub fn rekey(&self, key: Option<SecretRef>) {
+        self.key.store(key.map(Arc::new));
     }
 
     /// The key that the reference names. Errors: what cannot be read, or is too short, naming the reference only.
@@ -135,16 +146,16 @@ fn whose(connection: &str, origin: &str) -> Vec<u8> {
 
 impl TokenStore for KeptTokens {
     fn load<'a>(&'a self, connection: &'a str, from: &'a str) -> BoxFuture<'a, Result<Option<StoredToken>, TokenError>> {
-        let Some(reference) = &self.key else { return self.memory.load(connection, from) };
+        let Some(reference) = self.key.load_full() else { return self.memory.load(connection, from) };
         Box::pin(async move {
             let kept = self.find(connection).await.map_err(|e| TokenError::Trouble(e.to_string()))?;
             let Some(kept) = kept.filter(|kept| kept.origin == from) else { return Ok(None) };
-            Ok(Some(StoredToken { refresh_token: self.open(reference, &kept)?, from: kept.origin }))
+            Ok(Some(StoredToken { refresh_token: self.open(&reference, &kept)?, from: kept.origin }))
         })
     }
 
     fn save<'a>(&'a self, connection: &'a str, token: StoredToken) -> BoxFuture<'a, Result<(), TokenError>> {
-        let Some(reference) = &self.key else {
+        let Some(reference) = self.key.load_full() else {
             tracing::warn!(
                 connection,
                 "the system replaces its refresh tokens, and the new one is kept in memory alone: name a key, `[store] key = \"env:AFTERCALL_KEY\"`, or this connection must be authorised again after a restart"
@@ -152,7 +163,7 @@ impl TokenStore for KeptTokens {
             return self.memory.save(connection, token);
         };
         Box::pin(async move {
-            let sealed = self.seal(reference, connection, &token)?;
+            let sealed = self.seal(&reference, connection, &token)?;
             let sealed = SealedToken { connection: connection.to_owned(), origin: token.from, sealed, saved_at: Timestamp::now() };
             self.keep(sealed).await.map_err(|e| TokenError::Trouble(e.to_string()))
         })

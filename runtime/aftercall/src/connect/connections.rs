@@ -2,14 +2,14 @@
 //!
 //! What a connection may do is in the types that it hands out: a [`Reader`] cannot write.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use aftercall_config::decl::ErrorClass;
-use aftercall_config::project::Connection;
+use aftercall_config::project::{Connection, Project};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -41,6 +41,8 @@ pub(super) struct Inner {
     /// By the address of a config that is held here, so that an address cannot come to mean another.
     known: RwLock<HashMap<usize, Known>>,
     parts: Mutex<Parts>,
+    /// The accounts of the project that is at work; absent where nobody said which that is.
+    live: RwLock<Option<BTreeMap<String, Arc<Account>>>>,
     /// Counts up whenever a circuit opens or closes.
     circuits: watch::Sender<u64>,
     /// What many calls ask at once.
@@ -104,6 +106,24 @@ impl Inner {
         Arc::clone(&entry.1)
     }
 
+    /// Why nothing is sent to a connection that the project at work does not have any more.
+    fn removed(&self, id: &str) -> Option<Failure> {
+        if self.live.read().unwrap_or_else(PoisonError::into_inner).as_ref().is_none_or(|live| live.contains_key(id)) {
+            return None;
+        }
+        let message = format!(
+            "the project has no connection `{id}` any more; this waits until it has one again, or until the call is worked under the \
+             config as it is now"
+        );
+        Some(Failure::away(ErrorClass::Unreachable, message))
+    }
+
+    /// Errors: the system is left alone, or was removed from the project; nothing is sent, and whoever asks waits until it is back.
+    pub(super) fn admit(&self, connection: &Connection, account: &Account) -> Result<(), Failure> {
+        self.removed(&connection.id).map_or(Ok(()), Err)?;
+        account.breaker.admit()
+    }
+
     fn make(&self, connection: &Arc<Connection>) -> Account {
         let id = connection.id.clone();
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,12 +137,15 @@ impl Inner {
         format!("{:?}", connection.limits).hash(&mut hash);
         let limiter = parts.limiters.entry((id.clone(), hash.finish())).or_insert_with(|| Arc::new(Limiter::new(&connection.limits)));
         let limiter = Arc::clone(limiter);
-        parts.newest.insert(id.clone(), Arc::clone(&limiter));
         let mut hash = DefaultHasher::new();
         (connection.base_url.as_str(), format!("{:?}", connection.breaker)).hash(&mut hash);
         let breaker = || Arc::new(Breaker::new(&id, &connection.breaker, self.circuits.clone()));
         let breaker = Arc::clone(parts.breakers.entry((id.clone(), hash.finish())).or_insert_with(breaker));
-        parts.doors.insert(id.clone(), (Arc::clone(connection), Arc::clone(&breaker)));
+        // An older version's connection must not stand for the one that is at work.
+        if !self.live.read().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|live| live.contains_key(&id)) {
+            parts.newest.insert(id.clone(), Arc::clone(&limiter));
+            parts.doors.insert(id.clone(), (Arc::clone(connection), Arc::clone(&breaker)));
+        }
         let requests = Arc::clone(parts.requests.entry(id).or_default());
         Account { auth, limiter, breaker, requests, heard_of: AtomicU64::new(0) }
     }
@@ -137,9 +160,30 @@ impl Connections {
             world,
             known: RwLock::default(),
             parts: Mutex::default(),
+            live: RwLock::default(),
             circuits: watch::Sender::new(0),
             door: Door::default(),
         }))
+    }
+
+    /// Goes by this project from now on: what did not change keeps its token, its pace and what is known about its system; what the project
+    /// no longer has is left alone, and what waits for it stays as it is.
+    pub fn adopt(&self, project: &Project) {
+        let lists = project.sources.values().filter_map(|source| Some(&source.list.as_ref()?.account));
+        let live: Vec<&Arc<Connection>> = project.connections.values().chain(lists).collect();
+        let accounts: BTreeMap<String, Arc<Account>> = live.iter().map(|one| (one.id.clone(), self.0.account(one))).collect();
+        {
+            let mut parts = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner);
+            parts.doors.retain(|id, _| accounts.contains_key(id));
+            for connection in live {
+                let Some(account) = accounts.get(&connection.id) else { continue };
+                parts.newest.insert(connection.id.clone(), Arc::clone(&account.limiter));
+                parts.doors.insert(connection.id.clone(), (Arc::clone(connection), Arc::clone(&account.breaker)));
+            }
+        }
+        *self.0.live.write().unwrap_or_else(PoisonError::into_inner) = Some(accounts);
+        // What waited for a connection that is there again goes on.
+        self.0.circuits.send_modify(|count| *count += 1);
     }
 
     /// What may only read.
@@ -170,17 +214,12 @@ impl Connections {
 
     /// Whether the system of this connection is left alone now.
     pub fn is_away(&self, connection: &Arc<Connection>) -> bool {
-        self.0.account(connection).breaker.admit().is_err()
+        self.0.admit(connection, &self.0.account(connection)).is_err()
     }
 
-    /// Why the system of this connection is left alone now, if it is.
-    pub fn left_alone(&self, connection: &str) -> Option<Failure> {
-        self.doors().get(connection).and_then(|(_, breaker)| breaker.admit().err())
-    }
-
-    /// The connections whose systems are left alone now.
-    pub fn away(&self) -> BTreeSet<String> {
-        self.doors().into_iter().filter(|(_, (_, breaker))| breaker.admit().is_err()).map(|(id, _)| id).collect()
+    /// Why the system of a connection is left alone now, by the connection's name; one that nobody has used is not.
+    pub fn left_alone(&self, id: &str) -> Option<Failure> {
+        self.0.removed(id).or_else(|| self.doors().get(id).and_then(|(_, breaker)| breaker.admit().err()))
     }
 
     /// How many waiting calls a second go on when the system is back, where somebody says so.

@@ -68,7 +68,7 @@ pub(super) async fn exchange(
 ) -> Result<Reply, Refused> {
     let account = inner.account(asking.connection);
     if !asking.probe {
-        account.breaker.admit()?;
+        inner.admit(asking.connection, &account)?;
     }
     let mut pass = account.auth.pass().await.map_err(|failure| account.not_let_in(failure))?;
     let mut renewed = false;
@@ -125,7 +125,7 @@ async fn send(
     }
     // While it stood in line, the system may have been found away.
     if !asking.probe {
-        account.breaker.admit()?;
+        inner.admit(connection, account)?;
     }
     account.count();
     let begun = Instant::now();

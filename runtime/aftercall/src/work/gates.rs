@@ -84,12 +84,11 @@ impl Worker {
     /// Wakes the next portion of each connection that is there, and whose time has come. Gives when the next one is due, if anything is left.
     async fn wake_portion(&self, portions: &mut BTreeMap<String, Portion>) -> Result<Option<Instant>, journal::Error> {
         let parked = self.journal.parked().await?;
-        let away = self.connections.away();
         let now = Instant::now();
         portions.retain(|connection, portion| parked.contains_key(connection) || portion.next > now);
         let mut next: Option<Instant> = None;
         for (connection, waiting) in parked {
-            if away.contains(&connection) {
+            if self.connections.left_alone(&connection).is_some() {
                 portions.remove(&connection);
                 continue;
             }

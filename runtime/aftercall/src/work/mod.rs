@@ -32,5 +32,5 @@ pub use promise::{is_kept, lookup_of};
 pub use retry::{RetryPolicy, next_attempt, policy};
 pub use step::{Attempt, Step, step};
 pub use supplement::supplement;
-pub use versions::{VersionError, Versions, text_of};
+pub use versions::{VersionError, Versions, files_of, text_of};
 pub use worker::{Clock, Spawn, Worker};

@@ -73,7 +73,7 @@ impl Hand<'_> {
     /// The failure as it is now: where its system is left alone by now, there is no sense in a time of its own. What may have been written
     /// stays what it is.
     pub(super) fn or_away(&self, connection: &str, failure: Failure) -> Failure {
-        if !failure.certain || !failure.of_the_system() {
+        if failure.away || !failure.certain || !failure.of_the_system() {
             return failure;
         }
         self.worker.connections.left_alone(connection).unwrap_or(failure)

@@ -1,20 +1,51 @@
 //! Which project a call is worked under: the version that it was taken in under, with the newest operation.
+//!
+//! What is at work is swapped in one piece. Not for deciding when: that is `watch`.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aftercall_config::project::Project;
 use aftercall_config::resolve::{self, used_files};
 use aftercall_config::source::Files;
-use jiff::Timestamp;
+use arc_swap::ArcSwap;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
 
 use crate::journal::{self, Journal};
 
-/// The live project and the older versions that calls still need.
-pub struct Versions {
-    live: Arc<Project>,
+/// Older versions that are kept in memory as they were written: calls that wait need the last few.
+const KEPT: usize = 8;
+
+/// The project that is at work, and the older versions that calls still need. Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct Versions(Arc<Inner>);
+
+struct Inner {
+    live: ArcSwap<Live>,
     journal: Arc<dyn Journal>,
-    older: Mutex<BTreeMap<String, Arc<Project>>>,
+    /// As they were written, with their own operation.
+    older: Mutex<VecDeque<Arc<Project>>>,
+    /// One reads an old version; who needs it as well waits for that.
+    reading: tokio::sync::Mutex<()>,
+    swapped: watch::Sender<u64>,
+}
+
+/// What is at work, in one piece.
+struct Live {
+    project: Arc<Project>,
+    /// Older versions with the operation of this one: they go when it goes.
+    operated: Mutex<BTreeMap<String, Arc<Project>>>,
+    /// Sources that this one no longer has.
+    leaving: BTreeMap<String, Leaving>,
+}
+
+/// A source that was removed, and is taken in for a while.
+#[derive(Clone)]
+struct Leaving {
+    /// The last project that had it.
+    project: Arc<Project>,
+    until: Timestamp,
 }
 
 /// A version that cannot be worked.
@@ -37,33 +68,107 @@ impl Versions {
     /// Errors: those of the journal.
     pub async fn new(live: Arc<Project>, files: &Files, journal: Arc<dyn Journal>, now: Timestamp) -> Result<Self, journal::Error> {
         journal.config_put(live.version.0.clone(), text_of(&live, files), now).await?;
-        Ok(Self { live, journal, older: Mutex::new(BTreeMap::new()) })
+        let live = Live { project: live, operated: Mutex::default(), leaving: BTreeMap::new() };
+        Ok(Self(Arc::new(Inner {
+            live: ArcSwap::from_pointee(live),
+            journal,
+            older: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
+            swapped: watch::Sender::new(0),
+        })))
     }
 
     /// The live version.
-    pub fn live(&self) -> &Arc<Project> {
-        &self.live
+    pub fn live(&self) -> Arc<Project> {
+        self.0.live.load().project.clone()
+    }
+
+    /// Puts another version to work: what is taken in from now on is worked under it. It is in the journal before any call can name it.
+    ///
+    /// Errors: those of the journal; then nothing has changed.
+    pub async fn swap(&self, project: Arc<Project>, files: &Files, now: Timestamp) -> Result<(), journal::Error> {
+        let before = self.0.live.load_full();
+        if before.project.version != project.version {
+            self.0.journal.config_put(project.version.0.clone(), text_of(&project, files), now).await?;
+            self.remember(before.project.clone());
+        }
+        let grace = SignedDuration::try_from(project.service.source_grace).unwrap_or(SignedDuration::ZERO);
+        let until = now.checked_add(grace).unwrap_or(now);
+        let removed = before.project.sources.keys().map(|name| (name.clone(), Leaving { project: before.project.clone(), until }));
+        let leaving = before.leaving.iter().map(|(name, leaving)| (name.clone(), leaving.clone())).chain(removed);
+        let leaving = leaving.filter(|(name, left)| left.until > now && !project.sources.contains_key(name)).collect();
+        self.0.live.store(Arc::new(Live { project, operated: Mutex::default(), leaving }));
+        self.0.swapped.send_modify(|count| *count += 1);
+        Ok(())
+    }
+
+    /// Changes whenever another version was put to work.
+    pub fn swapped(&self) -> watch::Receiver<u64> {
+        self.0.swapped.subscribe()
+    }
+
+    /// The last project that had this source, as long as a source that was removed is taken in.
+    pub fn leaving(&self, source: &str, now: Timestamp) -> Option<Arc<Project>> {
+        let live = self.0.live.load();
+        live.leaving.get(source).filter(|leaving| leaving.until > now).map(|leaving| leaving.project.clone())
+    }
+
+    /// Lets a source of an earlier version be taken in until then: after a start, what was removed shortly before.
+    pub fn still_takes(&self, source: &str, project: &Arc<Project>, until: Timestamp) {
+        self.0.live.rcu(|live| {
+            let mut leaving = live.leaving.clone();
+            leaving.insert(source.to_owned(), Leaving { project: project.clone(), until });
+            Live { project: live.project.clone(), operated: Mutex::default(), leaving }
+        });
     }
 
     /// A version by its name.
     ///
     /// Errors: see [`VersionError`].
     pub async fn get(&self, version: &str) -> Result<Arc<Project>, VersionError> {
-        if version == self.live.version.0 {
-            return Ok(self.live.clone());
+        let live = self.0.live.load_full();
+        if version == live.project.version.0 {
+            return Ok(live.project.clone());
         }
-        let known = self.older.lock().unwrap_or_else(PoisonError::into_inner).get(version).cloned();
-        if let Some(project) = known {
+        let known = || lock(&live.operated).get(version).cloned();
+        if let Some(project) = known() {
             return Ok(project);
         }
-        let text = self.journal.config_get(version.to_owned()).await?.ok_or_else(|| VersionError::Unknown(version.to_owned()))?;
-        let files: BTreeMap<String, String> = serde_json::from_str(&text).map_err(|_| VersionError::Unreadable(version.to_owned()))?;
-        let files = files.into_iter().fold(Files::new(), |all, (path, text)| all.with(path, text));
-        let project = resolve::load(&files).project.ok_or_else(|| VersionError::Unreadable(version.to_owned()))?;
-        let project = Arc::new(project.operated_by(&self.live));
-        self.older.lock().unwrap_or_else(PoisonError::into_inner).insert(version.to_owned(), project.clone());
+        let _one = self.0.reading.lock().await;
+        if let Some(project) = known() {
+            return Ok(project);
+        }
+        let written = self.written(version).await?;
+        let project = Arc::new(Project::clone(&written).operated_by(&live.project));
+        lock(&live.operated).insert(version.to_owned(), project.clone());
         Ok(project)
     }
+
+    /// A version as it was written.
+    async fn written(&self, version: &str) -> Result<Arc<Project>, VersionError> {
+        if let Some(project) = lock(&self.0.older).iter().find(|project| project.version.0 == version) {
+            return Ok(project.clone());
+        }
+        let text = self.0.journal.config_get(version.to_owned()).await?.ok_or_else(|| VersionError::Unknown(version.to_owned()))?;
+        let files = files_of(&text).ok_or_else(|| VersionError::Unreadable(version.to_owned()))?;
+        let project = resolve::load(&files).project.ok_or_else(|| VersionError::Unreadable(version.to_owned()))?;
+        let project = Arc::new(project);
+        self.remember(project.clone());
+        Ok(project)
+    }
+
+    fn remember(&self, project: Arc<Project>) {
+        let mut older = lock(&self.0.older);
+        older.retain(|known| known.version != project.version);
+        older.push_back(project);
+        while older.len() > KEPT {
+            older.pop_front();
+        }
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The files that a project's meaning comes from, as one JSON text.
@@ -71,4 +176,10 @@ pub fn text_of(project: &Project, files: &Files) -> String {
     let used: BTreeMap<String, String> =
         used_files(project).into_iter().filter_map(|path| files.get(&path).map(|text| (path.clone(), text.to_string()))).collect();
     serde_json::to_string(&used).unwrap_or_default()
+}
+
+/// The files of such a text; `None` where it is none.
+pub fn files_of(text: &str) -> Option<Files> {
+    let files: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
+    Some(files.into_iter().fold(Files::new(), |all, (path, text)| all.with(path, text)))
 }

@@ -31,7 +31,7 @@ pub fn coverage<'a>(project: &Project, documents: &Documents, rans: impl Iterato
     for pipeline in &project.pipelines {
         let of: Vec<&Plan> = rans.iter().filter(|(taken, _)| taken.name == pipeline.name).map(|(_, plan)| *plan).collect();
         all.add("pipeline", &pipeline.origin, format!("the pipeline `{}`", pipeline.name), !of.is_empty());
-        writes(pipeline, documents.get(&pipeline.origin.file), &of, &mut all);
+        writes(pipeline, documents.get(&pipeline.origin.file).map(|document| &**document), &of, &mut all);
         let followed: Vec<&Origin> = of.iter().flat_map(|plan| &plan.writes).filter_map(|w| Some(&w.routed.as_ref()?.origin)).collect();
         for (name, rules) in &pipeline.routes {
             for (index, rule) in rules.iter().enumerate() {
