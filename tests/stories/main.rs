@@ -25,6 +25,7 @@ mod minute;
 mod outages;
 mod receipts;
 mod refusals;
+mod reload;
 mod retries;
 mod reviews;
 mod service;

@@ -1,6 +1,6 @@
 //! Making it happen: the one room that touches the world.
 //!
-//! Inside, `cli` and `intake` use `work`; `work` uses `journal` and `connect`. Only `connect` speaks to a system, only
+//! Inside, `cli`, `intake` and `watch` use `work`; `work` uses `journal` and `connect`. Only `connect` speaks to a system, only
 //! `journal` speaks SQL, only `view` knows what things look like.
 
 pub mod cli;
@@ -12,4 +12,5 @@ pub mod plant;
 pub mod service;
 pub mod tokens;
 pub mod view;
+pub mod watch;
 pub mod work;

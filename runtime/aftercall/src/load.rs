@@ -5,11 +5,12 @@
 mod revision;
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use aftercall_config::finding::{Code, Finding, Place};
 use aftercall_config::lock::is_lock;
-use aftercall_config::resolve::{self, Loaded};
-use aftercall_config::source::Files;
+use aftercall_config::resolve::{self, Known, Loaded};
+use aftercall_config::source::{Document, Files};
 use include_dir::{Dir, include_dir};
 
 pub use revision::{Revision, RevisionError, revision};
@@ -25,9 +26,12 @@ const MAX_FILES: usize = 100_000;
 
 /// The files that ship: `mappings/...`.
 pub fn shipped() -> Files {
-    let mut files = Files::new();
-    collect(&MAPPINGS, "mappings", &mut |path, text| files.insert(path, text));
-    files
+    static SHIPPED: LazyLock<Files> = LazyLock::new(|| {
+        let mut files = Files::new();
+        collect(&MAPPINGS, "mappings", &mut |path, text| files.insert(path, text));
+        files
+    });
+    SHIPPED.clone()
 }
 
 /// The files of an example that ships: path below the example → bytes.
@@ -115,7 +119,12 @@ fn list(dir: &Path, prefix: &str, out: &mut Vec<(String, PathBuf)>, findings: &m
     let mut entries: Vec<_> = entries.flatten().collect();
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
-        let name = format!("{prefix}/{}", entry.file_name().to_string_lossy());
+        let file = entry.file_name();
+        // What is hidden is not the project's: an editor's copies, and the real folder behind a mounted one.
+        if file.to_string_lossy().starts_with('.') {
+            continue;
+        }
+        let name = format!("{prefix}/{}", file.to_string_lossy());
         if out.len() >= MAX_FILES {
             findings.push(Finding::new(Code::Unreadable, format!("there are more than {MAX_FILES} files here"), Place::file(prefix)));
             return;
@@ -151,23 +160,41 @@ pub fn project(root: &Path) -> (Loaded, Files) {
     (loaded(&files, findings), files)
 }
 
-/// Loads a project from files that were read; `findings` are about those that could not be.
-pub fn loaded(files: &Files, findings: Vec<Finding>) -> Loaded {
-    with_findings(resolve::load(files), findings)
+/// Loads a project from files that were read; `unread` is what could not be.
+pub fn loaded(files: &Files, unread: Vec<Finding>) -> Loaded {
+    read(files, unread, &mut known())
+}
+
+/// Nothing that is known from earlier loads, and as many threads to load by as there are cores.
+pub fn known() -> Known {
+    Known::on(std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// Loads a project from files that were read, going by what is known from earlier loads; `unread` is what could not be read.
+pub fn read(files: &Files, unread: Vec<Finding>, known: &mut Known) -> Loaded {
+    with_findings(resolve::load_again(files, known), unread)
 }
 
 /// What was loaded, with the files that could not be read.
-fn with_findings(mut loaded: Loaded, mut unreadable: Vec<Finding>) -> Loaded {
-    if !unreadable.is_empty() {
-        if unreadable.iter().any(|f| !resolve::is_test(&f.at.file)) {
+fn with_findings(mut loaded: Loaded, mut unread: Vec<Finding>) -> Loaded {
+    if !unread.is_empty() {
+        if unread.iter().any(|f| !resolve::is_test(&f.at.file)) {
             loaded.project = None;
         }
         // What an unreadable file lacks is not news.
-        loaded.findings.retain(|f| !unreadable.iter().any(|u| u.at.file == f.at.file));
-        unreadable.append(&mut loaded.findings);
-        loaded.findings = unreadable;
+        loaded.findings.retain(|f| !unread.iter().any(|u| u.at.file == f.at.file));
+        unread.append(&mut loaded.findings);
+        loaded.findings = unread;
     }
     loaded
+}
+
+/// Where a project keeps its journal, also where the rest of it does not load: the calls must not be hidden from whoever mends it.
+pub fn journal_path(root: &Path) -> PathBuf {
+    let text = std::fs::read_to_string(root.join("aftercall.toml")).unwrap_or_default();
+    let document = Document::parse("aftercall.toml", &text.into(), &mut Vec::new());
+    let url = document.value.pointer("/store/url").and_then(|url| url.as_str());
+    root.join(url.and_then(|url| url.strip_prefix("sqlite:")).filter(|path| !path.is_empty()).unwrap_or("state/aftercall.db"))
 }
 
 /// A source that ships, for reading files of calls in a project that does not take them in over HTTP.

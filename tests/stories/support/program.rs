@@ -194,6 +194,12 @@ impl Running {
         assert!(done.success(), "the service takes signals");
     }
 
+    /// SIGHUP: read the project again.
+    pub(crate) fn hang_up(&self) {
+        let done = Command::new("/bin/sh").arg("-c").arg(format!("kill -HUP {}", self.child.id())).status().expect("a shell");
+        assert!(done.success(), "the service takes signals");
+    }
+
     /// SIGKILL: no goodbye.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it can be killed");

@@ -120,11 +120,5 @@ pub(super) fn since(last: Option<&str>) -> anyhow::Result<Result<Option<Timestam
 
 /// Opens the project's journal for reading; a running service is not disturbed.
 pub(super) fn open(project: &ProjectDir) -> anyhow::Result<SqliteJournal> {
-    let (loaded, _) = crate::load::project(&project.project);
-    let path = match &loaded.project {
-        Some(project) => project.store_path.clone(),
-        // A broken config must not hide the calls from whoever mends it.
-        None => "state/aftercall.db".to_owned(),
-    };
-    Ok(SqliteJournal::open_read_only(project.project.join(path))?)
+    Ok(SqliteJournal::open_read_only(crate::load::journal_path(&project.project))?)
 }

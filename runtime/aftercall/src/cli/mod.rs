@@ -21,11 +21,13 @@ mod matching;
 mod plan;
 mod record;
 mod recorded;
+mod reload;
 mod review;
 mod run;
 mod sandbox;
 mod schema;
 mod show;
+mod status;
 mod sync;
 mod talk;
 mod test;
@@ -77,6 +79,10 @@ enum Command {
     Sync(sync::Args),
     /// The service: takes calls in over HTTP and works them
     Run(run::Args),
+    /// Have the service take over the project as it is on disk, which it also does by itself
+    Reload(reload::Args),
+    /// How the service stands: its config, the calls, the systems
+    Status(status::Args),
     /// Take in what a platform's own list of calls has and its webhook never brought
     Backfill(backfill::Args),
     /// The call log
@@ -132,6 +138,8 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => diff::run(&args),
         Command::Sync(args) => sync::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Reload(args) => reload::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Backfill(args) => backfill::run(&args),
         Command::Calls(args) => calls::run(&args),
         Command::Show(args) => show::run(&args),

@@ -1,10 +1,15 @@
 //! `aftercall run`: the service. Takes calls in over HTTP, works them, and ends when asked, with nothing half done.
 
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aftercall_config::project::Project;
 use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::ProjectDir;
@@ -12,6 +17,7 @@ use super::talk::{self, data, talk as say};
 use crate::connect::{ListTime, resolve_secret};
 use crate::intake::{Backfill, Backfilled, Intake, put_into, serve};
 use crate::service::{Service, context_secrets, lane_keys};
+use crate::watch::{Start, Watch};
 
 /// How far back a look of the service goes: over a night, and over a day on which nobody noticed.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
@@ -29,22 +35,21 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
-    let (project, files) = talk::project(&args.project.project)?;
-    if project.sources.is_empty() {
-        say("the project names no source, so nothing can come in: add `[source.NAME]` to aftercall.toml\n");
+    let root = &args.project.project;
+    if !root.exists() {
+        anyhow::bail!("there is no folder {}", root.display());
     }
     logs(args.log_json);
     talk::runtime()?.block_on(async {
+        let start = begin(root).await?;
+        if start.project.sources.is_empty() {
+            say("the project names no source, so nothing can come in: add `[source.NAME]` to aftercall.toml\n");
+        }
         let listener = tokio::net::TcpListener::bind(args.listen)
             .await
             .map_err(|e| anyhow::anyhow!("listening on {}: {e}; choose another address with --listen", args.listen))?;
-        let service = Service::open(&args.project.project, project, &files).await?;
-        // A missing secret is said now, not when the first call comes in.
-        for source in service.project.sources.values() {
-            if let Err(problem) = (service.secrets())(source) {
-                tracing::warn!(source = %source.name, problem, "the source's secret cannot be read: its payloads get 503 until it can");
-            }
-        }
+        let service = Arc::new(Service::open(root, Project::clone(&start.project), start.files()).await?);
+        missing_secrets(&service);
         let address = listener.local_addr()?;
         let asked = signals()?;
         let stop = CancellationToken::new();
@@ -52,20 +57,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             let (worker, stop) = (service.worker.clone(), stop.clone());
             tokio::spawn(async move { worker.run(&stop, false).await })
         };
-        let project = service.project.clone();
+        let (versions, leaving) = (service.versions.clone(), service.versions.clone());
         let intake = Intake::new(
-            Arc::new(move || project.clone()),
+            Arc::new(move || versions.live()),
             service.journal.clone(),
             service.secrets(),
             Arc::new(lane_keys),
             Arc::new(Timestamp::now),
         );
-        if let Some(Err(problem)) = service.project.store_key.as_ref().map(|key| resolve_secret(key, &args.project.project)) {
-            tracing::warn!(%problem, "the key of the journal cannot be read: a refresh token that is kept there, or has to be, waits until it can");
-        }
-        if let Err(problem) = context_secrets(&args.project.project, &service.project) {
-            tracing::warn!(problem, "the secret of [context] cannot be read: questions about callers get 503 until it can");
-        }
+        let intake = intake.still_taking(Arc::new(move |source| leaving.leaving(source, Timestamp::now())));
+        let watch = Watch::new(service.clone(), start).await?;
         let app = intake.telling(service.about(address.ip().is_loopback())).router();
         data(&format!(
             "{}\n",
@@ -73,7 +74,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         ));
         let sources: Vec<String> = service.project.sources.keys().map(|s| format!("http://{address}/v1/calls/{s}")).collect();
         say(&format!("taking calls at {}; Ctrl-C ends it\n", sources.join(", ")));
-        look_back(&service, &stop);
+        tokio::spawn(look_back(service.clone(), stop.clone()));
+        tokio::spawn(watch.run(stop.clone()));
         let ends = stop.clone();
         tokio::spawn(async move {
             asked.await;
@@ -89,38 +91,92 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     })
 }
 
-/// Looks at the lists of the sources that say how often, beside everything else; the first time at once, for what came while nobody was there.
-fn look_back(service: &Service, stop: &CancellationToken) {
-    for name in service.project.sources.values().filter(|source| source.list.as_ref().is_some_and(|l| l.every.is_some())).map(|s| &s.name) {
-        let (project, journal, name) = (service.project.clone(), service.journal.clone(), name.clone());
-        let (reader, stop) = (service.connections.reader(), stop.clone());
-        tokio::spawn(async move {
-            let keys = |call: &_| lane_keys(&project, call);
-            let Some(source) = project.sources.get(&name) else { return };
-            let Some((list, every)) = source.list.as_ref().and_then(|list| Some((list, list.every?))) else { return };
-            let put = Some(put_into(journal.clone()));
-            let look =
-                Backfill { project: &project, source, list, reader: &reader, journal: Some(journal.as_ref()), put, lane_keys: &keys };
-            loop {
-                let until = Timestamp::now();
-                let mut found = Backfilled::default();
-                let time = ListTime { since: until.checked_sub(LOOK_BACK).unwrap_or(until), until };
-                match look.run(time, until, &stop, &mut found).await {
-                    Ok(()) if found.taken.is_empty() && found.unrecognised.is_empty() => {
-                        tracing::debug!(source = %name, "nothing is missing")
-                    }
-                    Ok(()) => tracing::warn!(
-                        source = %name, taken_in = found.taken.len(), not_understood = found.unrecognised.len(),
-                        "the platform's list had calls that were never delivered"
-                    ),
-                    Err(error) => tracing::warn!(source = %name, %error, "the platform's list of calls was not read; it is tried again"),
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(every) => {}
-                    () = stop.cancelled() => return,
-                }
-            }
-        });
+/// What to start with: the files, or the last good config where they do not load.
+///
+/// Errors: a count of the findings, which have been printed.
+async fn begin(root: &Path) -> anyhow::Result<Start> {
+    let colour = std::io::stderr().is_terminal();
+    let start = match Start::find(root).await {
+        Ok(start) => start,
+        Err(loaded) => {
+            say(&loaded.render(colour));
+            anyhow::bail!("the project in {} has {}", root.display(), talk::count(&loaded.findings));
+        }
+    };
+    if !start.loaded.findings.is_empty() {
+        say(&start.loaded.render(colour));
+    }
+    if let Some(since) = start.since {
+        say(&format!(
+            "the project in {} has {}: the last good config goes on, {} of {since}; mend the files, and the service takes them over\n",
+            root.display(),
+            talk::count(&start.loaded.findings),
+            start.project.version
+        ));
+    }
+    Ok(start)
+}
+
+/// A missing secret is said now, not when the first call comes in.
+fn missing_secrets(service: &Service) {
+    let (project, root) = (service.versions.live(), service.root());
+    for source in project.sources.values() {
+        if let Err(problem) = (service.secrets())(source) {
+            tracing::warn!(source = %source.name, problem, "the source's secret cannot be read: its payloads get 503 until it can");
+        }
+    }
+    if let Some(Err(problem)) = project.store_key.as_ref().map(|key| resolve_secret(key, root)) {
+        tracing::warn!(%problem, "the key of the journal cannot be read: a refresh token that is kept there, or has to be, waits until it can");
+    }
+    if let Err(problem) = context_secrets(root, &project) {
+        tracing::warn!(problem, "the secret of [context] cannot be read: questions about callers get 503 until it can");
+    }
+}
+
+/// Looks at the lists of the sources that say how often, beside everything else; also of those that a reload brings.
+async fn look_back(service: Arc<Service>, stop: CancellationToken) {
+    let mut swapped = service.versions.swapped();
+    let mut looking: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
+    loop {
+        swapped.mark_unchanged();
+        looking.retain(|_, look| !look.is_finished());
+        for source in service.versions.live().sources.values().filter(|source| source.list.as_ref().is_some_and(|l| l.every.is_some())) {
+            looking.entry(source.name.clone()).or_insert_with(|| tokio::spawn(look_at(service.clone(), source.name.clone(), stop.clone())));
+        }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            changed = swapped.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Looks at the list of one source, the first time at once, for what came while nobody was there; until the project no longer says so.
+async fn look_at(service: Arc<Service>, name: String, stop: CancellationToken) {
+    let reader = service.connections.reader();
+    loop {
+        let project = service.versions.live();
+        let keys = |call: &_| lane_keys(&project, call);
+        let Some(source) = project.sources.get(&name) else { return };
+        let Some((list, every)) = source.list.as_ref().and_then(|list| Some((list, list.every?))) else { return };
+        let journal = &service.journal;
+        let put = Some(put_into(journal.clone()));
+        let look = Backfill { project: &project, source, list, reader: &reader, journal: Some(journal.as_ref()), put, lane_keys: &keys };
+        let until = Timestamp::now();
+        let mut found = Backfilled::default();
+        let time = ListTime { since: until.checked_sub(LOOK_BACK).unwrap_or(until), until };
+        match look.run(time, until, &stop, &mut found).await {
+            Ok(()) if found.taken.is_empty() && found.unrecognised.is_empty() => tracing::debug!(source = %name, "nothing is missing"),
+            Ok(()) => tracing::warn!(
+                source = %name, taken_in = found.taken.len(), not_understood = found.unrecognised.len(),
+                "the platform's list had calls that were never delivered"
+            ),
+            Err(error) => tracing::warn!(source = %name, %error, "the platform's list of calls was not read; it is tried again"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            () = stop.cancelled() => return,
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub use jsonl::{LONGEST_LINE, Line, Lines};
 pub use key::{body_key, call_id, digest, event_key, lane_key};
 pub use listen::serve;
 pub use outcome::{Mapped, map};
-pub use server::{CurrentProject, Intake, LaneKeys, Now, Secrets};
+pub use server::{CurrentProject, Intake, LaneKeys, Leaving, Now, Secrets};
 pub use signature::{Refusal, is_signed, verify};
 
 #[cfg(test)]

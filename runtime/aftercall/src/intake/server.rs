@@ -36,6 +36,9 @@ const COMMIT: Duration = Duration::from_secs(8);
 /// The project as it is now.
 pub type CurrentProject = Arc<dyn Fn() -> Arc<Project> + Send + Sync>;
 
+/// The last project that had a source, as long as one that was removed is taken in.
+pub type Leaving = Arc<dyn Fn(&str) -> Option<Arc<Project>> + Send + Sync>;
+
 /// The secrets of a source that are valid now, the newest first. Errors: what cannot be read, naming the reference only.
 pub type Secrets = Arc<dyn Fn(&Source) -> Result<Vec<Vec<u8>>, String> + Send + Sync>;
 
@@ -56,6 +59,7 @@ pub struct Intake {
     now: Now,
     budget: Arc<Semaphore>,
     about: Option<About>,
+    leaving: Option<Leaving>,
 }
 
 /// What a genuine delivery is.
@@ -69,12 +73,18 @@ enum Worked {
 impl Intake {
     /// Puts the endpoint together. Every request asks for the project anew, so that a reload counts at once.
     pub fn new(project: CurrentProject, journal: Arc<dyn Journal>, secrets: Secrets, lane_keys: LaneKeys, now: Now) -> Self {
-        Self { project, journal, secrets, lane_keys, now, budget: Arc::new(body::budget()), about: None }
+        Self { project, journal, secrets, lane_keys, now, budget: Arc::new(body::budget()), about: None, leaving: None }
     }
 
     /// The same, where questions about a caller are answered, too.
     pub fn telling(self, about: About) -> Self {
         Self { about: Some(about), ..self }
+    }
+
+    /// The same, where a source that was removed is taken in for a while, under the last project that had it: platforms repeat what they
+    /// could not deliver.
+    pub fn still_taking(self, leaving: Leaving) -> Self {
+        Self { leaving: Some(leaving), ..self }
     }
 
     /// The routes, without a fallback, for merging with others.
@@ -95,7 +105,13 @@ async fn wrong_method(Path(source): Path<String>) -> Response {
 }
 
 async fn receive(State(intake): State<Intake>, Path(name): Path<String>, request: Request) -> Response {
-    let project = (intake.project)();
+    let mut project = (intake.project)();
+    if !project.sources.contains_key(&name)
+        && let Some(last) = intake.leaving.as_ref().and_then(|leaving| leaving(&name))
+    {
+        tracing::warn!(source = %name, config = %last.version, "a payload for a source that was removed is taken in under the last config that had it");
+        project = last;
+    }
     let Some(source) = project.sources.get(&name).cloned() else {
         let known: Vec<&str> = project.sources.keys().map(String::as_str).collect();
         return answer::unknown_source(&name, &known);
