@@ -51,7 +51,6 @@ struct Judged {
 }
 
 /// Who asks for a reload.
-#[derive(Default)]
 struct Ask {
     by: &'static str,
     /// Rows of the journal that wait for the answer.
@@ -62,13 +61,13 @@ struct Ask {
 
 impl Ask {
     fn of(trigger: Trigger) -> Self {
-        let mut ask = Self::default();
-        ask.by = match trigger {
+        let by = match trigger {
             Trigger::Files => "files",
             Trigger::Scan => "scan",
             Trigger::Signal => "signal",
             Trigger::Asked(_) => "command",
         };
+        let mut ask = Self { by, ids: Vec::new(), at_once: false };
         ask.hear(trigger);
         ask
     }

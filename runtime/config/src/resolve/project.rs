@@ -26,7 +26,7 @@ use crate::source::path;
 pub(super) struct Resolved {
     ground: Option<Ground>,
     base: Option<Base>,
-    mappings: BTreeMap<String, (Arc<Typed<MappingDecl>>, bool, Vec<Finding>)>,
+    mappings: BTreeMap<String, Checked>,
     pipelines: BTreeMap<String, Kept>,
 }
 
@@ -49,6 +49,14 @@ struct Base {
     rules: super::matching::Rules,
     /// The project without its pipelines.
     project: Option<Project>,
+    findings: Vec<Finding>,
+}
+
+/// A mapping as it was checked.
+struct Checked {
+    typed: Arc<Typed<MappingDecl>>,
+    /// Whether a pipeline used it.
+    used: bool,
     findings: Vec<Finding>,
 }
 
@@ -148,24 +156,19 @@ pub(super) fn resolve(
 }
 
 /// What mappings say by themselves.
-fn check_mappings(
-    written: &Written,
-    connectors: &Connectors<'_>,
-    known: &mut BTreeMap<String, (Arc<Typed<MappingDecl>>, bool, Vec<Finding>)>,
-    findings: &mut Vec<Finding>,
-) {
+fn check_mappings(written: &Written, connectors: &Connectors<'_>, known: &mut BTreeMap<String, Checked>, findings: &mut Vec<Finding>) {
     let used: HashSet<&str> = written.pipelines.values().flat_map(|p| p.decl.write.iter().map(|w| w.mapping.as_str())).collect();
     let open = open_types(true);
     known.retain(|name, _| written.mappings.contains_key(name));
     for (name, typed) in &written.mappings {
         let used = used.contains(name.as_str());
-        let holds = known.get(name).is_some_and(|(kept, was_used, _)| Arc::ptr_eq(kept, typed) && *was_used == used);
+        let holds = known.get(name).is_some_and(|kept| Arc::ptr_eq(&kept.typed, typed) && kept.used == used);
         if !holds {
             let mut own = Vec::new();
             mapping::check(typed, connectors, written, (!used).then_some(&open), &mut own);
-            known.insert(name.clone(), (typed.clone(), used, own));
+            known.insert(name.clone(), Checked { typed: typed.clone(), used, findings: own });
         }
-        findings.extend(known.get(name).into_iter().flat_map(|(.., own)| own.iter().cloned()));
+        findings.extend(known.get(name).into_iter().flat_map(|kept| kept.findings.iter().cloned()));
     }
 }
 
