@@ -297,6 +297,7 @@ async fn reads(inside: &Inside, connection: &Arc<Connection>, contact: Option<&s
         if known.decl.identity.is_some() {
             reader.probe(connection, object, "acabcdefghijklmnopqrstuv0123456789").await.expect("a look");
         }
+        reader.described(connection, object).await.expect("what it tells of its fields");
     }
     let (Some(contact), Some(id)) = (contact, id) else { return };
     let fields: Vec<String> = connector.objects[contact].decl.roles.values().flatten().cloned().collect();
