@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aftercall::journal::{
-    CallChange, CallFilter, CallStatus, Error, Intervention, Journal as _, Record, Story, WriteChange, WriteRow, WriteState,
+    CallChange, CallFilter, CallStatus, Error, Intervention, Journal as _, Record, Seen, Story, WriteChange, WriteRow, WriteState,
 };
 use jiff::SignedDuration;
 
@@ -35,12 +35,18 @@ pub(crate) async fn look(sim: &Arc<Sim>, tried: &mut BTreeMap<String, u32>) -> b
         *times += 1;
         let Some(records) = answer(sim, &story, &unknown) else { continue };
         sim.trace(|| format!("a person about {}: {records:?}", call.id));
-        let word =
-            Intervention { call: story.call.seq, actor: "somebody".to_owned(), reason: "looked".to_owned(), now: sim.now(), records };
+        let word = Intervention {
+            call: story.call.seq,
+            actor: "somebody".to_owned(),
+            reason: "looked".to_owned(),
+            now: sim.now(),
+            seen: Some(Seen::of(&story)),
+            records,
+        };
         let heard = sim.journal.intervene(word).await;
         sim.tell_ready();
         match heard {
-            Ok(_) | Err(Error::Leased { .. }) => busy = true,
+            Ok(_) | Err(Error::Leased { .. } | Error::Changed { .. }) => busy = true,
             Err(error) => sim.violation(format!("a person is not heard: {error}")),
         }
     }
