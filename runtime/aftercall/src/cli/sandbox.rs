@@ -8,11 +8,11 @@ use super::{data, talk};
 /// What can be asked of a stand-in while it runs.
 const FAULTS: &str = "\
 A stand-in fails on request, for example with
-  curl -d '{\"kind\": \"commit_then_drop\", \"next\": 1, \"method\": \"POST\"}' http://127.0.0.1:9001/_sandbox/faults
+  curl -d '{\"kind\": \"commit_then_drop\", \"next\": 1}' http://127.0.0.1:9001/_sandbox/faults
 
-  kind          429, 500, 503, timeout, commit_then_drop (done, and no answer), apply_late, slow, down,
-                expire_token, revoke_token
-  next, for_ms  how many requests, or for how long; left out: until `{\"clear\": true}` is sent there
+  kind          429, 500, 503, timeout, slow, down, expire_token, revoke_token, apply_late,
+                commit_then_drop (done, and no answer)
+  next, for_ms  how many requests, or how long; left out: until `{\"clear\": true}` is sent there
   path, method  only requests whose path holds this, and with this method
   probability   the share of them, 0 to 1
   delay_ms      how long timeout, slow and apply_late wait";
