@@ -18,6 +18,7 @@ mod diffs;
 mod dry_run;
 mod findings;
 mod follow_ups;
+mod formatting;
 mod full_disk;
 mod hard;
 mod matching;

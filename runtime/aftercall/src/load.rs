@@ -75,15 +75,8 @@ fn collect(dir: &'static Dir<'static>, prefix: &str, each: &mut impl FnMut(Strin
 pub fn files(root: &Path) -> (Files, Vec<Finding>) {
     let mut files = shipped();
     let mut findings = Vec::new();
-    let mut paths: Vec<(String, PathBuf)> = Vec::new();
-    if root.join("aftercall.toml").exists() {
-        paths.push(("aftercall.toml".to_owned(), root.join("aftercall.toml")));
-    }
-    for folder in ["pipelines", "mappings"] {
-        list(&root.join(folder), folder, &mut paths, &mut findings);
-    }
+    let mut paths = written(root, &mut findings);
     paths.extend(locks(root));
-    tests(&root.join("tests"), &mut paths);
     for (name, path) in paths {
         let size = std::fs::metadata(&path).map(|m| m.len());
         let text = match size {
@@ -104,6 +97,19 @@ pub fn files(root: &Path) -> (Files, Vec<Finding>) {
         }
     }
     (files, findings)
+}
+
+/// The TOML files of a project, by their names in it.
+pub fn written(root: &Path, findings: &mut Vec<Finding>) -> Vec<(String, PathBuf)> {
+    let mut paths: Vec<(String, PathBuf)> = Vec::new();
+    if root.join("aftercall.toml").exists() {
+        paths.push(("aftercall.toml".to_owned(), root.join("aftercall.toml")));
+    }
+    for folder in ["pipelines", "mappings"] {
+        list(&root.join(folder), folder, &mut paths, findings);
+    }
+    tests(&root.join("tests"), &mut paths);
+    paths
 }
 
 /// Config tests: the files right in the folder. What lies deeper is the project's own, such as calls and fixtures.

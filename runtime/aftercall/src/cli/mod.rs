@@ -14,6 +14,7 @@ mod describe;
 mod diff;
 mod differences;
 mod explain;
+mod fmt;
 mod init;
 mod input;
 mod intervene;
@@ -63,6 +64,8 @@ enum Command {
     Init(init::Args),
     /// Find everything that can be known to be wrong without running
     Check(check::Args),
+    /// Format the project's TOML; comments and the order of keys stay
+    Fmt(fmt::Args),
     /// Take the lock: what a system tells of its own fields, what changed, and which lines that touches
     Describe(describe::Args),
     /// Run the project's config tests: this call, these records, these writes
@@ -130,6 +133,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Fmt(args) => fmt::run(&args),
         Command::Describe(args) => describe::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Record(args) => record::run(&args),
