@@ -4,10 +4,13 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use aftercall_config::call::CallOutcome;
 use aftercall_config::project::{Project, Source};
 use jiff::Timestamp;
 
+use super::talk::{self, talk as say};
 use crate::intake::{Lines, Taken, Verdict, take};
+use crate::journal::ArrivalKind;
 use crate::service::lane_keys;
 
 /// Where calls come from.
@@ -55,6 +58,24 @@ impl Input {
     /// Total size in bytes, where it is known before reading.
     pub(crate) fn bytes(&self) -> Option<u64> {
         self.calls.iter().map(|p| if p == Path::new("-") { None } else { std::fs::metadata(p).ok().map(|m| m.len()) }).sum()
+    }
+
+    /// All call outcomes of the file. What cannot be read is said, and left out. Errors: the file is not there, or its source is unknown.
+    pub(crate) fn outcomes(&self, project: &Project) -> anyhow::Result<Vec<CallOutcome>> {
+        let source = self.source(project)?;
+        let mut calls = Vec::new();
+        self.read(project, &source, |item, _| {
+            match item.call {
+                Ok(taken) => {
+                    if let ArrivalKind::Call(call) = &taken.arrival.kind {
+                        calls.push(call.outcome.read()?);
+                    }
+                }
+                Err(reason) => say(&format!("{} {}:{}: {reason}\n", talk::red("error:"), item.file, item.line)),
+            }
+            Ok(())
+        })?;
+        Ok(calls)
     }
 
     /// Reads everything, in order, one item at a time whatever the size. `each` also gets the bytes read so far.

@@ -14,8 +14,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::input::Input;
-use super::talk::{self, talk as say};
-use crate::journal::{ArrivalKind, Journal, Json, PlannedCall, PlannedFilter};
+use crate::journal::{Journal, Json, PlannedCall, PlannedFilter};
 
 /// Calls that are read at once.
 const PAGE: usize = 128;
@@ -148,20 +147,7 @@ async fn of_file(
     journal: Option<&dyn Journal>,
     mut each: impl AsyncFnMut(Vec<Recording>) -> anyhow::Result<bool>,
 ) -> anyhow::Result<()> {
-    let input = Input::of(path.to_owned());
-    let source = input.source(project)?;
-    let mut calls: Vec<CallOutcome> = Vec::new();
-    input.read(project, &source, |item, _| {
-        match item.call {
-            Ok(taken) => {
-                if let ArrivalKind::Call(call) = &taken.arrival.kind {
-                    calls.push(call.outcome.read()?);
-                }
-            }
-            Err(reason) => say(&format!("{} {}:{}: {reason}\n", talk::red("error:"), item.file, item.line)),
-        }
-        Ok(())
-    })?;
+    let calls = Input::of(path.to_owned()).outcomes(project)?;
     let mut number = 0;
     for page in calls.chunks(PAGE) {
         let ids: Vec<String> = page.iter().map(|call| format!("{}:{}", call.source, call.id)).collect();

@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aftercall_config::call::CallOutcome;
 use aftercall_plan::decision::MatchDecision;
 use aftercall_plan::plan::pipeline_for;
 use jiff::Timestamp;
 
 use super::super::talk::{self, data, talk as say};
 use super::super::{Format, ProjectDir, input};
-use crate::journal::{ArrivalKind, Journal, SqliteJournal};
+use crate::journal::{Journal, SqliteJournal};
 use crate::view;
 use crate::work::{Before, DryMemory, plan_call, remembered};
 
@@ -55,20 +54,7 @@ fn recorded(args: &Args) -> anyhow::Result<Vec<(String, MatchDecision)>> {
 /// The decisions of a dry run.
 fn decide(args: &Args, path: PathBuf) -> anyhow::Result<Vec<(String, MatchDecision)>> {
     let (project, _) = talk::project(&args.project.project)?;
-    let input = input::Input::of(path);
-    let source = input.source(&project)?;
-    let mut calls: Vec<CallOutcome> = Vec::new();
-    input.read(&project, &source, |item, _| {
-        match item.call {
-            Ok(taken) => {
-                if let ArrivalKind::Call(call) = &taken.arrival.kind {
-                    calls.push(call.outcome.read()?);
-                }
-            }
-            Err(reason) => say(&format!("{} {}:{}: {reason}\n", talk::red("error:"), item.file, item.line)),
-        }
-        Ok(())
-    })?;
+    let calls = input::Input::of(path).outcomes(&project)?;
     let journal =
         SqliteJournal::open_read_only(args.project.project.join(&project.store_path)).ok().map(|j| Arc::new(j) as Arc<dyn Journal>);
     let connections = crate::service::connections(&args.project.project, &project)?;
