@@ -29,6 +29,7 @@ mod refusals;
 mod reload;
 mod retries;
 mod reviews;
+mod routes;
 mod service;
 mod start;
 mod store;

@@ -3,6 +3,8 @@
 //! Comparisons, `&&`, `||`, `!`, `in [...]`, parentheses and a few functions over the same names as templates.
 //! A value that a call lacks compares as unequal to everything and smaller than nothing; it is never an error at night.
 
+mod told;
+
 use std::ops::Range;
 
 use serde_json::Value;
@@ -11,6 +13,8 @@ use crate::finding::{Code, Finding, Place};
 use crate::functions::{self, present, truthy};
 use crate::template::check_path;
 use crate::types::Type;
+
+pub use told::Told;
 
 /// A compiled condition.
 #[derive(Clone, Debug)]

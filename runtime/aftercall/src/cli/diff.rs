@@ -1,6 +1,6 @@
 //! `aftercall diff OLD..NEW`: two revisions of the config over the same recorded calls. Offline, and nothing is written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -8,14 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aftercall_config::difference::RevisionSaid;
 use aftercall_config::project::Project;
-use aftercall_config::resolve::{self, Loaded};
+use aftercall_config::resolve::Loaded;
 use aftercall_config::source::Files;
-use aftercall_plan::revisions::{Colleagues, Compared, Recorded, Revisions};
+use aftercall_plan::revisions::{Compared, Recorded, Revisions};
 use clap::ValueEnum;
 
 use super::ProjectDir;
 use super::recorded::{Recording, Selection};
 use super::talk::{self, data, talk as say};
+use super::then::{Then, colleagues};
 use crate::journal::{Journal, SqliteJournal};
 use crate::load;
 use crate::view;
@@ -148,25 +149,6 @@ fn side(root: &Path, name: Option<&str>) -> anyhow::Result<Option<Side>> {
     Ok(Some(Side { said, project: Arc::new(project), files }))
 }
 
-/// Ids of colleagues whom routes name by address and the journal has looked up, however long ago.
-async fn colleagues(journal: Option<&dyn Journal>, projects: [&Arc<Project>; 2]) -> anyhow::Result<Colleagues> {
-    let mut found = Colleagues::new();
-    let Some(journal) = journal else { return Ok(found) };
-    for pipeline in projects.into_iter().flat_map(|project| &project.pipelines) {
-        let owners = pipeline.routes.values().flatten().flat_map(|rule| &rule.owners).filter_map(|owner| owner.as_fixed());
-        for email in owners.filter_map(|owner| owner.as_str()?.strip_prefix("user:")) {
-            let email = email.trim().to_lowercase();
-            for connection in pipeline.writes.iter().map(|write| write.connection.id.clone()) {
-                let kept = journal.lookup_get(connection.clone(), "user".to_owned(), email.clone()).await?;
-                if let Some(id) = kept.and_then(|kept| kept.value.read::<Option<String>>().ok()) {
-                    found.insert(format!("{connection}/{email}"), id);
-                }
-            }
-        }
-    }
-    Ok(found)
-}
-
 /// Calls of which something was not recorded, each with the project under which it was.
 type Open = Vec<(Recorded, Arc<Project>)>;
 
@@ -223,14 +205,14 @@ fn compare(
     let done: Mutex<(Vec<Compared>, Open)> = Mutex::default();
     let (send, receive) = sync_channel::<Vec<Recording>>(2 * threads);
     let receive = Mutex::new(receive);
-    let versions = Versions::default();
+    let then = Then::knowing([&revisions.old, &revisions.new]);
     let read = std::thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| work(revisions, &versions, &receive, &done, keep_open));
+            scope.spawn(|| work(revisions, &then, &receive, &done, keep_open));
         }
         let read = runtime.block_on(selection.read(&revisions.new, journal, async |page| {
             if let Some(journal) = journal {
-                versions.find(revisions, journal, &page).await?;
+                then.find(journal, &page).await?;
             }
             Ok(send.send(page).is_ok())
         }));
@@ -247,7 +229,7 @@ fn compare(
 /// One thread's share.
 fn work(
     revisions: &Revisions,
-    versions: &Versions,
+    then: &Then,
     receive: &Mutex<Receiver<Vec<Recording>>>,
     done: &Mutex<(Vec<Compared>, Open)>,
     keep_open: bool,
@@ -257,7 +239,9 @@ fn work(
         let Ok(page) = next else { return };
         let (mut compared, mut open) = (Vec::with_capacity(page.len()), Vec::new());
         for call in page {
-            let (recorded, then) = (call.understood(), versions.of(revisions, &call.config));
+            let recorded = call.understood();
+            // A version that nobody knows any more is nearest to the first revision.
+            let then = then.of(&call.config).unwrap_or_else(|| revisions.old.clone());
             let one = revisions.compare(&recorded, &then);
             if keep_open && !one.unread.is_empty() {
                 open.push((recorded, then));
@@ -267,40 +251,5 @@ fn work(
         let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
         done.0.extend(compared);
         done.1.extend(open);
-    }
-}
-
-/// The projects under which calls were recorded, by version; one that is not known any more is absent.
-#[derive(Default)]
-struct Versions(Mutex<BTreeMap<String, Option<Arc<Project>>>>);
-
-impl Versions {
-    /// Reads those that a page needs.
-    async fn find(&self, revisions: &Revisions, journal: &dyn Journal, page: &[Recording]) -> anyhow::Result<()> {
-        for call in page {
-            let version = &call.config;
-            let is_known = |known: &BTreeMap<String, Option<Arc<Project>>>| known.contains_key(version);
-            if version.is_empty() || is_known(&self.0.lock().unwrap_or_else(PoisonError::into_inner)) {
-                continue;
-            }
-            let known = [&revisions.old, &revisions.new].into_iter().find(|project| project.version.0 == *version).cloned();
-            let found = match known {
-                Some(project) => Some(project),
-                None => {
-                    let text = journal.config_get(version.clone()).await?;
-                    let files = text.and_then(|text| serde_json::from_str::<BTreeMap<String, String>>(&text).ok());
-                    let files = files.map(|files| files.into_iter().fold(Files::new(), |all, (path, text)| all.with(path, text)));
-                    files.and_then(|files| resolve::load(&files).project).map(Arc::new)
-                }
-            };
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(version.clone(), found);
-        }
-        Ok(())
-    }
-
-    /// The project of then, or the first revision in its place.
-    fn of(&self, revisions: &Revisions, version: &str) -> Arc<Project> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(version).cloned().flatten();
-        known.unwrap_or_else(|| revisions.old.clone())
     }
 }

@@ -24,6 +24,7 @@ mod record;
 mod recorded;
 mod reload;
 mod review;
+mod route;
 mod run;
 mod sandbox;
 mod schema;
@@ -32,6 +33,7 @@ mod status;
 mod sync;
 mod talk;
 mod test;
+mod then;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -102,6 +104,8 @@ enum Command {
     Explain(explain::Args),
     /// Why this record, and how good the rules are
     Match(matching::Args),
+    /// Who follows up and why, and how much each gets
+    Route(route::Args),
     /// Local stand-ins for the systems, with faults on request
     Sandbox(sandbox::Args),
     /// All of it, in one minute, on this machine
@@ -152,6 +156,7 @@ pub fn main() -> ExitCode {
         Command::Resolve(args) => dead::resolve(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Match(args) => matching::run(&args),
+        Command::Route(args) => route::run(&args),
         Command::Sandbox(args) => sandbox::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Schema(args) => schema::run(&args),

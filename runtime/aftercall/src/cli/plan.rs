@@ -16,7 +16,7 @@ use super::input::Input;
 use super::talk::{self, data, talk as say};
 use crate::journal::{ArrivalKind, Journal, SqliteJournal};
 use crate::view;
-use crate::work::{Before, DryMemory, own, plan_call, remembered};
+use crate::work::{Before, DryMemory, plan_call};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -86,22 +86,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
                 said.push(format!("{}:{}: no pipeline takes this call\n", call.source, call.id));
                 continue;
             };
-            let keys = crate::service::lane_keys(&project, call);
-            let mut before = Before::default();
-            if let Some(journal) = &journal {
-                before.known = journal
-                    .lane_links(keys.clone())
-                    .await?
-                    .into_iter()
-                    .filter_map(|l| Some((l.connection, l.record.read().ok()?)))
-                    .collect();
-                before.remembered = remembered(&journal.answers(keys).await?, None);
-                // What this very call has made already: planning it again shows that, and no second one.
-                let id = format!("{}:{}", call.source, call.id);
-                if let Some(story) = journal.call(id.clone()).await.ok().flatten().filter(|story| story.call.id == id) {
-                    before.own = own(pipeline, &story.writes);
-                }
-            }
+            let before = match &journal {
+                Some(journal) => Before::of(journal.as_ref(), pipeline, call, crate::service::lane_keys(&project, call)).await?,
+                None => Before::default(),
+            };
             let planned: Result<(Context, Plan), _> = plan_call(&reader, &memory, &project, pipeline, call, before, Timestamp::now()).await;
             match planned {
                 Ok((context, plan)) => {

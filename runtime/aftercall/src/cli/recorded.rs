@@ -170,7 +170,7 @@ async fn of_file(
 
 impl Recording {
     /// A call of the journal; one whose outcome is no longer kept or cannot be read is left out.
-    fn of(call: PlannedCall, number: &mut u64) -> Option<Self> {
+    pub(super) fn of(call: PlannedCall, number: &mut u64) -> Option<Self> {
         let outcome: CallOutcome = call.outcome.read().ok()?;
         *number += 1;
         Some(Self::with(outcome, Some(call), *number - 1))

@@ -8,6 +8,7 @@ pub mod plan;
 pub(crate) mod plan_page;
 pub mod review;
 pub(crate) mod revisions;
+pub(crate) mod route;
 pub mod service;
 pub mod story;
 pub mod tests;

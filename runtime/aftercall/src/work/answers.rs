@@ -4,14 +4,15 @@
 
 use std::collections::BTreeMap;
 
+use aftercall_config::call::CallOutcome;
 use aftercall_config::project::Pipeline;
-use aftercall_plan::context::{Answered, Remembered};
+use aftercall_plan::context::{Answered, KnownContact, Remembered};
 use aftercall_plan::model::{LinkTo, Plan};
 
 use super::gather::Before;
 use super::perform::Hand;
 use super::progress::own;
-use crate::journal::{self, AnswerKind, AnswerRow, CallSeq, LaneLink, Story, WriteRow, WriteState};
+use crate::journal::{self, AnswerKind, AnswerRow, CallSeq, Journal, LaneLink, Story, WriteRow, WriteState};
 
 impl Hand<'_> {
     /// The answer to this call's question, where a person has given one.
@@ -41,11 +42,32 @@ impl Hand<'_> {
     }
 }
 
+impl Before {
+    /// What the journal knows of a call before anything is read, also of one that never came in. `keys` are its lane's.
+    ///
+    /// Errors: the journal's.
+    pub async fn of(journal: &dyn Journal, pipeline: &Pipeline, call: &CallOutcome, keys: Vec<String>) -> Result<Self, journal::Error> {
+        let (known, answers) = (journal.lane_links(keys.clone()).await?, journal.answers(keys).await?);
+        let id = format!("{}:{}", call.source, call.id);
+        // The beginning of an id is enough for a story, and would be another call's.
+        let story = journal.call(id.clone()).await.ok().flatten().filter(|story| story.call.id == id);
+        Ok(match story {
+            Some(story) => of_story(pipeline, &story, known, &answers),
+            None => Self { known: contacts(known), remembered: remembered(&answers, None), ..Self::default() },
+        })
+    }
+}
+
+/// The contacts that a lane knows, by connection.
+fn contacts(known: Vec<LaneLink>) -> BTreeMap<String, KnownContact> {
+    known.into_iter().filter_map(|link| Some((link.connection, link.record.read().ok()?))).collect()
+}
+
 /// What is known of a call before anything is read, from its story, and from what is known and was answered about its caller.
 pub fn of_story(pipeline: &Pipeline, story: &Story, known: Vec<LaneLink>, answers: &[AnswerRow]) -> Before {
     let answer = of_call(answers, story.call.seq);
     Before {
-        known: known.into_iter().filter_map(|link| Some((link.connection, link.record.read().ok()?))).collect(),
+        known: contacts(known),
         own: own(pipeline, &story.writes),
         own_links: answer.map(|_| links(story)).unwrap_or_default(),
         answered: answer.map(answered),

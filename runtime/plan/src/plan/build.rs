@@ -14,6 +14,7 @@ use super::merge;
 use super::place::{self, Made};
 use super::write;
 use crate::context::Context;
+use crate::decision::MatchDecision;
 use crate::model::{Note, Plan, Write};
 use crate::{matching, scope};
 
@@ -73,9 +74,7 @@ pub fn pipeline_for<'a>(project: &'a Project, call: &CallOutcome) -> Option<&'a 
 pub fn plan(project: &Project, pipeline: &Pipeline, call: &CallOutcome, context: &Context, now: Timestamp) -> Result<Plan, Need> {
     let decision = matching::decide(project, pipeline, call, context);
     let contact = contact::settle(pipeline, context, &decision);
-    let mut data = scope::of_call(project, call);
-    scope::add_match(&mut data, pipeline, context, &decision, contact.record(), contact.is_new());
-    let scope = Scope::new(Value::Object(data));
+    let scope = seen(project, pipeline, call, context, &decision, &contact);
     let mut notes = contact::notes(pipeline, context, &decision, &contact);
     notes.extend(unreadable(project, call));
     let ground = Ground {
@@ -97,6 +96,24 @@ pub fn plan(project: &Project, pipeline: &Pipeline, call: &CallOutcome, context:
     writes.extend(merge::plan(&ground, &writes, &mut notes));
     let key = ground.key;
     Ok(Plan { call: key, config: project.version.clone(), pipeline: pipeline.name.clone(), at: now, decision, writes, notes })
+}
+
+/// What the templates and conditions of a call's writes and routes see, once it is decided who called.
+pub(crate) fn scope_of(project: &Project, pipeline: &Pipeline, call: &CallOutcome, context: &Context, decision: &MatchDecision) -> Scope {
+    seen(project, pipeline, call, context, decision, &contact::settle(pipeline, context, decision))
+}
+
+fn seen(
+    project: &Project,
+    pipeline: &Pipeline,
+    call: &CallOutcome,
+    context: &Context,
+    decision: &MatchDecision,
+    contact: &Contact<'_>,
+) -> Scope {
+    let mut data = scope::of_call(project, call);
+    scope::add_match(&mut data, pipeline, context, decision, contact.record(), contact.is_new());
+    Scope::new(Value::Object(data))
 }
 
 /// When the call began, or ended where only that is known.

@@ -50,7 +50,7 @@ impl Contact<'_> {
 }
 
 /// Whether this write is about the caller's own record.
-pub(super) fn is_contact(pipeline: &Pipeline, rule: &WriteRule) -> bool {
+pub(crate) fn is_contact(pipeline: &Pipeline, rule: &WriteRule) -> bool {
     let find = pipeline.connection.connector.decl.find.as_ref();
     rule.target.is_none() && rule.connection.id == pipeline.connection.id && find.is_some_and(|find| find.object == rule.object)
 }

@@ -13,6 +13,8 @@ mod place;
 mod requests;
 mod write;
 
+pub(crate) use build::scope_of;
 pub use build::{Need, pipeline_for, plan};
+pub(crate) use contact::is_contact;
 pub use marker::marker;
 pub use requests::{RequestCount, requests};

@@ -14,6 +14,8 @@ use crate::plan::Need;
 pub struct Routed {
     /// The owner as the system knows them; absent where the rule names none or the system does not know them.
     pub owner: Option<Value>,
+    /// Who that is for people: an address or the system's id, also where the system does not know them.
+    pub who: Option<String>,
     /// By when, RFC 3339 with the offset of the project's zone.
     pub due: Option<String>,
     /// The same as a date in the project's zone.
@@ -69,6 +71,7 @@ pub fn decide(
     };
     Ok(Some(Routed {
         owner: owner.id,
+        who: owner.who,
         due_date: due.as_ref().map(|due| due.date().to_string()),
         due: written,
         priority: rule.priority.clone(),

@@ -36,7 +36,8 @@ pub fn due(due: &Due, scope: &Scope, hours: &BusinessHours, zone: &TimeZone, now
     }
 }
 
-fn is_open(day: Date, hours: &BusinessHours) -> bool {
+/// Whether somebody is there on this day.
+pub fn is_open(day: Date, hours: &BusinessHours) -> bool {
     hours.days.contains(&day.weekday()) && !hours.holidays.contains(&day)
 }
 

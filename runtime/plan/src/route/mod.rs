@@ -2,7 +2,11 @@
 
 mod decide;
 mod due;
+mod explain;
+mod load;
 mod owner;
 
 pub use decide::{Routed, decide};
-pub use due::{due, in_business, next_business_day};
+pub use due::{due, in_business, is_open, next_business_day};
+pub use explain::{About, Closed, Explained, ExplainedCall, RouteDocument, RuleTold, explain};
+pub use load::{Fallen, Hours, Load, LoadCalls, LoadDocument, OwnerLoad, RuleUse, Wait};

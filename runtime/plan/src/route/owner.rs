@@ -13,7 +13,9 @@ use crate::plan::Need;
 pub(super) struct Owner {
     /// The system's own id.
     pub(super) id: Option<Value>,
-    /// Who, for people.
+    /// Who, for people: an address, or what the system knows them by. Also of somebody whom the system does not know.
+    pub(super) who: Option<String>,
+    /// The same in a sentence, with whose turn it is.
     pub(super) words: Option<String>,
     /// What a person should know.
     pub(super) note: Option<String>,
@@ -40,19 +42,23 @@ pub(super) fn decide(rule: &RouteRule, connection: &Connection, scope: &Scope, c
     };
     let written = text(&value);
     let Some(email) = written.strip_prefix("user:") else {
-        return Ok(Owner { id: Some(value), words: Some(by_turn(written)), note: None });
+        return Ok(Owner { id: Some(value), words: Some(by_turn(written.clone())), who: Some(written), note: None });
     };
     let email = email.trim().to_lowercase();
     if connection.connector.users.is_none() {
         let system = &connection.connector.decl.title;
-        return Ok(Owner { note: Some(format!("{email} cannot be looked up in {system}, so nobody is named")), ..Owner::default() });
+        let note = Some(format!("{email} cannot be looked up in {system}, so nobody is named"));
+        return Ok(Owner { note, who: Some(email), ..Owner::default() });
     }
     match context.users.get(&format!("{}/{email}", connection.id)) {
         None => Err(Need::User { connection: connection.id.clone(), email }),
         Some(None) => Ok(Owner {
             note: Some(format!("`{}` knows nobody by the address {email}, so nobody is named", connection.id)),
+            who: Some(email),
             ..Owner::default()
         }),
-        Some(Some(id)) => Ok(Owner { id: Some(Value::String(id.clone())), words: Some(by_turn(email)), note: None }),
+        Some(Some(id)) => {
+            Ok(Owner { id: Some(Value::String(id.clone())), words: Some(by_turn(email.clone())), who: Some(email), note: None })
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::super::talk::{self, data, talk as say};
 use super::super::{Format, ProjectDir, input};
 use crate::journal::{Journal, SqliteJournal};
 use crate::view;
-use crate::work::{Before, DryMemory, plan_call, remembered};
+use crate::work::{Before, DryMemory, plan_call};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -68,17 +68,10 @@ fn decide(args: &Args, path: PathBuf) -> anyhow::Result<Vec<(String, MatchDecisi
                 say(&format!("{name}: no pipeline takes this call\n"));
                 continue;
             };
-            let mut before = Before::default();
-            if let Some(journal) = &journal {
-                let keys = crate::service::lane_keys(&project, call);
-                before.known = journal
-                    .lane_links(keys.clone())
-                    .await?
-                    .into_iter()
-                    .filter_map(|l| Some((l.connection, l.record.read().ok()?)))
-                    .collect();
-                before.remembered = remembered(&journal.answers(keys).await?, None);
-            }
+            let before = match &journal {
+                Some(journal) => Before::of(journal.as_ref(), pipeline, call, crate::service::lane_keys(&project, call)).await?,
+                None => Before::default(),
+            };
             match plan_call(&reader, &memory, &project, pipeline, call, before, Timestamp::now()).await {
                 Ok((_, plan)) => decisions.push((name, plan.decision)),
                 Err(error) => say(&format!("{} {name}: {}\n", talk::red("error:"), error.said())),
