@@ -39,6 +39,9 @@ fn main() -> Result<()> {
     if all("latency") {
         latency(1_500, 100)?;
     }
+    if all("diff") {
+        revisions(10_000)?;
+    }
     if all("memory") {
         memory(100_000)?;
     }
@@ -231,6 +234,37 @@ fn sync(count: usize) -> Result<()> {
     let requests = summary["requests"]["crm"].as_u64().unwrap_or(0);
     line(&format!("calls per second through sync ({count} calls)"), &format!("{:.0}", count as f64 / seconds));
     line("  landed, requests to the CRM, peak memory", &format!("{landed}, {requests}, {peak} MB"));
+    Ok(())
+}
+
+/// Two revisions over recorded calls: one line of a route has changed since the commit.
+fn revisions(count: usize) -> Result<()> {
+    let standin = StandIn::start()?;
+    let dir = tempfile::tempdir()?;
+    project(dir.path(), &standin.origin)?;
+    let git = |args: &[&str]| {
+        Command::new("git").args(["-c", "user.name=b", "-c", "user.email=b@b.example"]).args(args).current_dir(dir.path()).output()
+    };
+    git(&["init", "--quiet"])?;
+    git(&["add", "aftercall.toml", "pipelines"])?;
+    git(&["commit", "--quiet", "--message", "as it runs"])?;
+    let file = dir.path().join("calls.jsonl");
+    jsonl(&file, count)?;
+    run_sync(dir.path(), &file)?;
+    let mut times = Vec::new();
+    for hours in [5, 6, 7] {
+        let pipeline = dir.path().join("pipelines/desk.toml");
+        let text = std::fs::read_to_string(&pipeline)?;
+        std::fs::write(&pipeline, text.replace(&format!("in {} business hours", hours - 1), &format!("in {hours} business hours")))?;
+        let began = Instant::now();
+        let ran =
+            Command::new(AFTERCALL).args(["diff", "HEAD", "--calls", "all", "--format", "json", "--project"]).arg(dir.path()).output()?;
+        times.push(began.elapsed().as_secs_f64());
+        let said: Value = serde_json::from_slice(&ran.stdout)?;
+        line("  diff", &said["summary"].to_string());
+    }
+    times.sort_by(f64::total_cmp);
+    line(&format!("diff of {count} recorded calls, median of 3"), &format!("{:.2} s", times[1]));
     Ok(())
 }
 

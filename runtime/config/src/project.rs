@@ -450,7 +450,7 @@ pub struct WriteRule {
     /// Who follows up.
     pub route: Option<String>,
     /// Fields in the mapping's order, then the pipeline's own.
-    pub fields: Vec<FieldRule>,
+    pub fields: Vec<Arc<FieldRule>>,
     /// Links by name, each with the id of the write whose record it points to; absent for the matched contact.
     pub links: Vec<LinkRule>,
     /// How it is tried again, over the pipeline's own words.

@@ -1,5 +1,6 @@
 //! `[context]` of a pipeline: the text and the flags compiled, the quantities in bounds.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -63,11 +64,13 @@ pub(super) fn resolve(decl: &ContextDecl, connector: Option<&ConnectorDecl>, pla
     };
     let budget = within(decl.budget_ms, BUDGET_MS, BUDGETS_MS, "budget_ms", "platforms give up after 7.5 seconds");
     let cache = within(decl.cache_s, CACHE_S, 0..=LONGEST_CACHE_S, "cache_s", "0 reads every time");
-    let types = caller_types(connector, std::iter::empty());
     let mut flags = IndexMap::new();
-    for (name, text) in &decl.flags {
-        if let Some(condition) = Condition::compile(text, &place.clone().down("flags").down(name), &types, findings) {
-            flags.insert(name.clone(), condition);
+    if !decl.flags.is_empty() {
+        let types = caller_types(connector, std::iter::empty());
+        for (name, text) in &decl.flags {
+            if let Some(condition) = Condition::compile(text, &place.clone().down("flags").down(name), &types, findings) {
+                flags.insert(name.clone(), condition);
+            }
         }
     }
     ContextRules {
@@ -78,14 +81,18 @@ pub(super) fn resolve(decl: &ContextDecl, connector: Option<&ConnectorDecl>, pla
     }
 }
 
-/// The pipeline's text, or ours, which names lists that a connector may lack and is checked by its test.
+/// The pipeline's text, or ours.
 fn text(decl: &ContextDecl, connector: Option<&ConnectorDecl>, place: &Place, findings: &mut Vec<Finding>) -> Template {
-    let ours = || Template::compile(&Value::from(TEXT), place, &caller_types(None, std::iter::empty()), &mut Vec::new());
+    // It names lists that a connector may lack, and is checked by its test; so it is the same for every pipeline.
+    static OURS: LazyLock<Option<Template>> = LazyLock::new(|| {
+        let types = caller_types(None, std::iter::empty());
+        Template::compile(&Value::from(TEXT), &Place::file("pipelines"), &types, &mut Vec::new())
+    });
     let own = decl.text.as_ref().map(|text| {
         let types = caller_types(connector, decl.flags.keys());
         Template::compile(&Value::from(text.as_str()), &place.clone().down("text"), &types, findings)
     });
-    own.unwrap_or_else(ours).unwrap_or_else(|| Template::fixed(Value::from("")))
+    own.unwrap_or_else(|| OURS.clone()).unwrap_or_else(|| Template::fixed(Value::from("")))
 }
 
 #[cfg(test)]

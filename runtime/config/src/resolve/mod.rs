@@ -2,6 +2,7 @@
 //!
 //! Never stops at the first fault: what was understood comes back with every finding.
 
+mod common;
 mod config_test;
 mod connector;
 mod context;

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::common::{Common, Placed, Types};
 use super::connector::origin_of;
 use super::lock::{self, Locked};
 use super::mapping::Connectors;
 use super::retry::{self, duration};
-use super::scope::{call_only_types, open_types, pipeline_types};
+use super::scope::call_only_types;
 use super::{Typed, Written};
 use crate::condition::Condition;
 use crate::decl::{GuaranteeDecl, IdentityKind, MappingDecl, PipelineDecl, ProjectDecl, RouteDecl, VerifyDecl, WriteDecl};
 use crate::finding::{Code, Finding, Place, listed, nearest};
-use crate::project::{Connection, Due, FieldRule, LinkRule, Object, Pick, Pipeline, RouteRule, Target, WriteRule};
+use crate::project::{Connection, Due, LinkRule, Object, Pick, Pipeline, RouteRule, Target, WriteRule};
 use crate::rules::MatchRules;
 use crate::source::{Document, path};
 use crate::template::Template;
@@ -30,6 +31,7 @@ pub(super) fn resolve(
     connectors: &Connectors<'_>,
     written: &Written,
     rules: &super::matching::Rules,
+    common: &Common,
     findings: &mut Vec<Finding>,
 ) -> Option<Pipeline> {
     let decl = &typed.decl;
@@ -50,15 +52,14 @@ pub(super) fn resolve(
             });
         }
     }
-    let context = WriteContext { typed, project, connections, connectors, written, pipeline: None };
-    let connection = context.find_connection(&decl.connection, place.clone().down("connection"), findings);
-    let context = WriteContext { pipeline: connection.as_ref(), ..context };
+    let connection = find_connection(&decl.connection, connections, project, place.clone().down("connection"), findings);
+    let types = common.types(connection.as_ref(), written);
+    let context = WriteContext { typed, project, connections, connectors, written, pipeline: connection.as_ref(), common, types: &types };
     let when = pipeline_condition(decl.when.as_deref(), place.clone().down("when"), findings);
     let matching = find_rules(typed, written, rules, findings);
-    let types = context.types(false);
     let mut routes = IndexMap::new();
     for (name, rules) in &decl.route {
-        let resolved = route(typed, rules, &place.clone().down("route").down(name), &types, findings);
+        let resolved = route(typed, rules, &place.clone().down("route").down(name), &types.plain, findings);
         routes.insert(name.clone(), resolved);
         // A write whose route is misspelled may mean this one.
         let astray = decl.write.iter().filter_map(|w| w.route.as_ref()).any(|r| !decl.route.contains_key(r));
@@ -148,7 +149,7 @@ fn find_rules(
 /// The condition of a pipeline, which decides before the caller is looked up.
 fn pipeline_condition(text: Option<&str>, at: Place, findings: &mut Vec<Finding>) -> Option<Condition> {
     let before = findings.len();
-    let condition = condition(text, at, &call_only_types(), findings);
+    let condition = condition(text, at, call_only_types(), findings);
     for finding in findings[before..].iter_mut().filter(|f| f.code == Code::ConditionVariable) {
         let word = finding.at.part.clone().and_then(|part| text?.get(part)).unwrap_or_default();
         if ["contact", "context", "match"].contains(&word) {
@@ -234,6 +235,31 @@ fn due(text: &str, at: &Place, types: &Type, findings: &mut Vec<Finding>) -> Opt
     parsed
 }
 
+/// A connection by its name.
+fn find_connection(
+    name: &str,
+    connections: &IndexMap<String, Arc<Connection>>,
+    project: Option<&Typed<ProjectDecl>>,
+    at: Place,
+    findings: &mut Vec<Finding>,
+) -> Option<Arc<Connection>> {
+    if let Some(found) = connections.get(name) {
+        return Some(found.clone());
+    }
+    // A connection that is declared and broken has its own finding.
+    let declared = project.filter(|p| p.whole(&["connection"])).map(|p| &p.decl.connection);
+    if let Some(declared) = declared.filter(|declared| !declared.contains_key(name)) {
+        let names: Vec<&str> = declared.keys().map(String::as_str).collect();
+        let finding = Finding::new(Code::UnknownConnection, format!("`aftercall.toml` has no connection `{name}`"), at);
+        findings.push(if names.is_empty() {
+            finding.help(format!("add `[connection.{name}]` there"))
+        } else {
+            finding.suggest(name, names)
+        });
+    }
+    None
+}
+
 struct WriteContext<'a> {
     typed: &'a Typed<PipelineDecl>,
     project: Option<&'a Typed<ProjectDecl>>,
@@ -242,37 +268,12 @@ struct WriteContext<'a> {
     written: &'a Written,
     /// The pipeline's own connection, where that is known.
     pipeline: Option<&'a Arc<Connection>>,
+    common: &'a Common,
+    /// What conditions and templates of this pipeline see.
+    types: &'a Types,
 }
 
 impl WriteContext<'_> {
-    fn find_connection(&self, name: &str, at: Place, findings: &mut Vec<Finding>) -> Option<Arc<Connection>> {
-        if let Some(found) = self.connections.get(name) {
-            return Some(found.clone());
-        }
-        // A connection that is declared and broken has its own finding.
-        let declared = self.project.filter(|p| p.whole(&["connection"])).map(|p| &p.decl.connection);
-        if let Some(declared) = declared.filter(|declared| !declared.contains_key(name)) {
-            let names: Vec<&str> = declared.keys().map(String::as_str).collect();
-            let finding = Finding::new(Code::UnknownConnection, format!("`aftercall.toml` has no connection `{name}`"), at);
-            findings.push(if names.is_empty() {
-                finding.help(format!("add `[connection.{name}]` there"))
-            } else {
-                finding.suggest(name, names)
-            });
-        }
-        None
-    }
-
-    /// What conditions and templates of this pipeline see.
-    fn types(&self, route: bool) -> Type {
-        let Some(connection) = self.pipeline else { return open_types(route) };
-        let types = pipeline_types(&connection.connector.decl, route);
-        match Locked::of(connection, self.written) {
-            Some(locked) => lock::typed(types, locked),
-            None => types,
-        }
-    }
-
     fn find_mapping(
         &self,
         write: &WriteDecl,
@@ -300,7 +301,7 @@ impl WriteContext<'_> {
 
     fn write(&self, write: &WriteDecl, at: &Place, findings: &mut Vec<Finding>) -> Option<WriteRule> {
         let connection = match &write.connection {
-            Some(name) => self.find_connection(name, at.clone().down("connection"), findings),
+            Some(name) => find_connection(name, self.connections, self.project, at.clone().down("connection"), findings),
             None => self.pipeline.cloned(),
         };
         let routes = &self.typed.decl.route;
@@ -309,20 +310,25 @@ impl WriteContext<'_> {
             let finding = Finding::new(Code::UnknownRoute, format!("this pipeline has no route `{route}`"), at.clone().down("route"));
             findings.push(if names.is_empty() { finding.help(format!("add `[[route.{route}]]`")) } else { finding.suggest(route, names) });
         }
-        let when = condition(write.when.as_deref(), at.clone().down("when"), &self.types(false), findings);
+        let when = condition(write.when.as_deref(), at.clone().down("when"), &self.types.plain, findings);
         let mapping = self.find_mapping(write, connection.as_deref(), at.clone().down("mapping"), findings);
-        // Without a route, a mapping's `route.owner` is simply absent, so the same mapping serves with and without.
-        let routed = self.types(true);
-        let mut fields: IndexMap<&str, (FieldRule, Place)> = IndexMap::new();
         retry::check(&write.retry, at, findings);
-        let from_mapping = mapping.into_iter().flat_map(|m| {
-            let base = m.document.place(&path(["fields"]));
-            m.decl.fields.iter().map(move |(name, field)| (name, field, &m.document, base.clone().down(name)))
-        });
-        let own = write.fields.iter().map(|(name, field)| (name, field, &self.typed.document, at.clone().down("fields").down(name)));
-        for (name, field, document, here) in from_mapping.chain(own) {
-            if let Some(rule) = super::mapping::field(name, field, document, here.clone(), &routed, findings) {
-                fields.insert(name, (rule, here));
+        // Without a route, a mapping's `route.owner` is simply absent, so the same mapping serves with and without.
+        let mut fields: Vec<Arc<Placed>> = Vec::new();
+        if let Some(mapping) = mapping {
+            let common = self.common.fields(&write.mapping, mapping, self.pipeline, self.types);
+            findings.extend(common.findings.iter().cloned());
+            fields.clone_from(&common.fields);
+        }
+        for (name, field) in &write.fields {
+            let place = at.clone().down("fields").down(name);
+            let rule = super::mapping::field(name, field, &self.typed.document, place.clone(), &self.types.routed, findings);
+            let Some(rule) = rule else { continue };
+            let own = Arc::new(Placed { rule: Arc::new(rule), place });
+            // The write's own takes the place of the mapping's.
+            match fields.iter_mut().find(|placed| placed.rule.field == *name) {
+                Some(placed) => *placed = own,
+                None => fields.push(own),
             }
         }
         let (connection, mapping) = (connection?, mapping?);
@@ -350,12 +356,13 @@ impl WriteContext<'_> {
             .is_some_and(|p| p.id == connection.id && p.connector.decl.find.as_ref().is_some_and(|f| f.object == mapping.decl.object));
         self.check_requests(object, write, is_contact, &connection, at, findings);
         if let Some(identity) = &object.decl.identity
-            && let Some((_, place)) = fields.get(identity.field.as_str())
+            && let Some(placed) = fields.iter().find(|placed| placed.rule.field == identity.field)
         {
             let message = format!("`{}` carries aftercall's own marker", identity.field);
-            findings.push(Finding::new(Code::Policy, message, place.clone().key()).help("leave this field out; it is filled in by itself"));
+            findings.push(
+                Finding::new(Code::Policy, message, placed.place.clone().key()).help("leave this field out; it is filled in by itself"),
+            );
         }
-        let (rules, places): (Vec<FieldRule>, Vec<Place>) = fields.into_values().unzip();
         let rule = WriteRule {
             id: write.id.clone(),
             connection: connection.clone(),
@@ -363,7 +370,7 @@ impl WriteContext<'_> {
             target,
             when,
             route: write.route.clone(),
-            fields: rules,
+            fields: fields.iter().map(|placed| placed.rule.clone()).collect(),
             links: Vec::new(),
             retry: write.retry.clone().into_iter().collect(),
             verify: write.verify,
@@ -373,18 +380,18 @@ impl WriteContext<'_> {
         };
         // A target that is not understood has its own finding, and whether records are made is not known.
         if rule.target.is_some() == write.target.is_some() {
-            self.check_lock(&rule, &places, &mapping.document, &routed, &at.clone().down("mapping"), findings);
+            self.check_lock(&rule, &fields, &mapping.document, &at.clone().down("mapping"), findings);
         }
         Some(rule)
     }
 
     /// Holds a write against the lock of its connection, where there is one.
-    fn check_lock(&self, rule: &WriteRule, places: &[Place], mapping: &Document, types: &Type, at: &Place, findings: &mut Vec<Finding>) {
+    fn check_lock(&self, rule: &WriteRule, fields: &[Arc<Placed>], mapping: &Document, at: &Place, findings: &mut Vec<Finding>) {
         match Locked::of(&rule.connection, self.written) {
             Some(locked) => {
                 let document = |place: &Place| if place.file == mapping.file { mapping } else { &self.typed.document };
-                let fields = rule.fields.iter().zip(places).map(|(rule, place)| (rule, place, document(place)));
-                locked.fields(rule, fields, types, at, findings);
+                let fields = fields.iter().map(|placed| (&*placed.rule, &placed.place, document(&placed.place)));
+                locked.fields(rule, fields, &self.types.routed, at, findings);
             }
             None => lock::other_system(&rule.connection, self.written, at, findings),
         }

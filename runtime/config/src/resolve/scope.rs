@@ -17,7 +17,7 @@ pub fn call_types() -> &'static Type {
 /// What a pipeline's templates and conditions see. `lists` are the names that the connector reads about a contact; `route` is there when the write has one.
 pub fn pipeline_types(connector: &ConnectorDecl, route: bool) -> Type {
     let lists = connector.find.iter().flat_map(|f| f.related.keys()).chain(connector.related.keys());
-    let Type::Record(mut fields, _) = call_only_types() else { return Type::Any };
+    let Type::Record(mut fields, _) = call_only_types().clone() else { return Type::Any };
     add_match(&mut fields, route);
     let row = row();
     fields.insert("context".to_owned(), Type::Record(lists.map(|n| (n.clone(), row.clone())).collect(), false));
@@ -26,14 +26,19 @@ pub fn pipeline_types(connector: &ConnectorDecl, route: bool) -> Type {
 
 /// The same where the connector is not known: any list may be in the context.
 pub(crate) fn open_types(route: bool) -> Type {
-    let Type::Record(mut fields, _) = call_only_types() else { return Type::Any };
+    let Type::Record(mut fields, _) = call_only_types().clone() else { return Type::Any };
     add_match(&mut fields, route);
     fields.insert("context".to_owned(), Type::Any);
     Type::Record(fields, false)
 }
 
 /// What is known before the caller is looked up: all that the condition of a pipeline sees.
-pub(crate) fn call_only_types() -> Type {
+pub(crate) fn call_only_types() -> &'static Type {
+    static TYPE: LazyLock<Type> = LazyLock::new(before_the_caller);
+    &TYPE
+}
+
+fn before_the_caller() -> Type {
     let mut fields = match call_types() {
         Type::Record(fields, _) => fields.clone(),
         _ => IndexMap::new(),
