@@ -3,9 +3,10 @@
 //! Not for meaning: that is `aftercall_config::resolve`.
 
 mod revision;
+mod stamps;
 
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use aftercall_config::finding::{Code, Finding, Place};
 use aftercall_config::lock::is_lock;
@@ -14,6 +15,7 @@ use aftercall_config::source::{Document, Files};
 use include_dir::{Dir, include_dir};
 
 pub use revision::{Revision, RevisionError, revision};
+pub use stamps::{Stamps, files_again};
 
 static MAPPINGS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../mappings");
 static EXAMPLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../examples");
@@ -75,22 +77,17 @@ fn collect(dir: &'static Dir<'static>, prefix: &str, each: &mut impl FnMut(Strin
 
 /// Reads a project's files over the shipped ones. What cannot be read is a finding.
 pub fn files(root: &Path) -> (Files, Vec<Finding>) {
+    read_files(root, &mut stamps::Reading::after(&Stamps::default()))
+}
+
+fn read_files(root: &Path, reading: &mut stamps::Reading) -> (Files, Vec<Finding>) {
     let mut files = shipped();
     let mut findings = Vec::new();
     let mut paths = written(root, &mut findings);
     paths.extend(locks(root));
     for (name, path) in paths {
-        let size = std::fs::metadata(&path).map(|m| m.len());
-        let text = match size {
-            Ok(bytes) if bytes > MAX_FILE_BYTES => Err(format!("this file has {bytes} bytes; a config has at most {MAX_FILE_BYTES}")),
-            Ok(_) => std::fs::read(&path).map_err(|e| format!("this file cannot be read: {e}")).and_then(|bytes| {
-                String::from_utf8(bytes).map_err(|e| format!("this file is not UTF-8 (byte {})", e.utf8_error().valid_up_to()))
-            }),
-            Err(error) => Err(format!("this file cannot be read: {error}")),
-        };
-        match text {
-            // A byte order mark is what some editors put in front.
-            Ok(text) => files.insert(name, text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
+        match text(&name, &path, reading) {
+            Ok(text) => files.insert(name, text),
             Err(message) => {
                 // An unreadable file of the project must not let the shipped one stand in for it unseen.
                 files.insert(name.clone(), "");
@@ -99,6 +96,24 @@ pub fn files(root: &Path) -> (Files, Vec<Finding>) {
         }
     }
     (files, findings)
+}
+
+/// The text of one file. Errors: why it cannot be read, as a sentence.
+fn text(name: &str, path: &Path, reading: &mut stamps::Reading) -> Result<Arc<str>, String> {
+    let unreadable = |error: std::io::Error| format!("this file cannot be read: {error}");
+    let found = std::fs::metadata(path).map_err(unreadable)?;
+    if found.len() > MAX_FILE_BYTES {
+        return Err(format!("this file has {} bytes; a config has at most {MAX_FILE_BYTES}", found.len()));
+    }
+    if let Some(text) = reading.same(name, &found) {
+        return Ok(text);
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let text = std::str::from_utf8(&bytes).map_err(|e| format!("this file is not UTF-8 (byte {})", e.valid_up_to()))?;
+    // A byte order mark is what some editors put in front.
+    let text: Arc<str> = text.strip_prefix('\u{feff}').unwrap_or(text).into();
+    reading.read(name, &found, &text);
+    Ok(text)
 }
 
 /// The TOML files of a project, by their names in it.

@@ -7,27 +7,41 @@ use aftercall_config::finding::Finding;
 use aftercall_config::resolve::{Known, Loaded};
 use aftercall_config::source::Files;
 
-use crate::load;
+use crate::load::{self, Stamps};
 
 /// A reading of the project's files. Two that are equal were read from the same texts.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Look {
     /// The project's files over the shipped ones.
     pub(super) files: Files,
     /// What could not be read.
     unread: Vec<Finding>,
+    /// How the files looked.
+    stamps: Stamps,
+}
+
+impl PartialEq for Look {
+    fn eq(&self, other: &Self) -> bool {
+        self.files == other.files && self.unread == other.unread
+    }
 }
 
 impl Look {
     /// Reads every file.
     pub(super) fn at(root: &Path) -> Self {
-        let (files, unread) = load::files(root);
-        Self { files, unread }
+        let (files, unread, stamps) = load::files_again(root, &Stamps::default());
+        Self { files, unread, stamps }
+    }
+
+    /// Reads the files that look otherwise than they did.
+    pub(super) fn again(&self, root: &Path) -> Self {
+        let (files, unread, stamps) = load::files_again(root, &self.stamps);
+        Self { files, unread, stamps }
     }
 
     /// A reading that somebody else took.
     pub(super) fn of(files: Files) -> Self {
-        Self { files, unread: Vec::new() }
+        Self { files, unread: Vec::new(), stamps: Stamps::default() }
     }
 
     /// What it means, and everything that is wrong with it.

@@ -154,14 +154,15 @@ impl Watch {
         self.service.versions.live().service.clone()
     }
 
-    async fn look(&self) -> anyhow::Result<Look> {
-        let root = self.root.clone();
-        Ok(tokio::task::spawn_blocking(move || Look::at(&root)).await?)
+    /// Reads what is there: where file events tell what to look for, what looks as it did is not read again.
+    async fn look(&self, by: &str) -> anyhow::Result<Look> {
+        let (root, before) = (self.root.clone(), (by == "files").then(|| self.judged.look.clone()));
+        Ok(tokio::task::spawn_blocking(move || before.map_or_else(|| Look::at(&root), |before| before.again(&root))).await?)
     }
 
     async fn reload(&mut self, ask: &mut Ask) -> anyhow::Result<()> {
         // Most scans find what is known.
-        if ask.by == "scan" && self.look().await? == self.judged.look {
+        if ask.by == "scan" && self.look(ask.by).await? == self.judged.look {
             return Ok(());
         }
         let mut look = self.steady(ask).await?;
@@ -182,13 +183,13 @@ impl Watch {
                     Err(_) => break,
                 }
             }
-            let first = self.look().await?;
+            let first = self.look(ask.by).await?;
             let pause = Instant::now() + rules.quiet / 2;
             let mut touched = false;
             while let Ok(trigger) = timeout_at(pause, self.triggers.next(rules.scan_every)).await {
                 touched |= ask.hear(trigger);
             }
-            if (!touched || ask.at_once || Instant::now() >= end) && self.look().await? == first {
+            if (!touched || ask.at_once || Instant::now() >= end) && self.look(ask.by).await? == first {
                 return Ok(first);
             }
         }
@@ -274,7 +275,7 @@ impl Watch {
                 return Ok(Held::Changed(newer));
             }
         }
-        Ok(if self.look().await? == *look { Held::Over } else { Held::Changed(self.steady(ask).await?) })
+        Ok(if self.look(ask.by).await? == *look { Held::Over } else { Held::Changed(self.steady(ask).await?) })
     }
 
     /// Lets a version plan calls beside the one at work, until it has seen enough of them.
@@ -296,7 +297,7 @@ impl Watch {
         let told = shadow.told();
         let (planned, differ) = (told["planned"].as_u64(), told["differ"].as_u64());
         tracing::info!(config = version.as_deref(), planned, differ, "the version that was held back has planned its calls; it takes over");
-        Ok(if self.look().await? == *look { Held::Over } else { Held::Changed(self.steady(ask).await?) })
+        Ok(if self.look(ask.by).await? == *look { Held::Over } else { Held::Changed(self.steady(ask).await?) })
     }
 
     /// Hears one trigger at most, until then, while a version is held back.
@@ -305,7 +306,7 @@ impl Watch {
         let Ok(trigger) = timeout_at(until, self.triggers.next(every)).await else { return Ok(Held::Over) };
         let compare = matches!(trigger, Trigger::Files | Trigger::Scan);
         ask.hear(trigger);
-        Ok(if compare && self.look().await? != *look { Held::Changed(self.steady(ask).await?) } else { Held::Over })
+        Ok(if compare && self.look(ask.by).await? != *look { Held::Changed(self.steady(ask).await?) } else { Held::Over })
     }
 
     /// Puts on record that a version is held back; who asks is answered later.

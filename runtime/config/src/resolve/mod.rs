@@ -19,7 +19,8 @@ mod scope;
 mod service;
 mod source;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -242,52 +243,53 @@ fn insert<T: DeserializeOwned>(
 /// reached (addresses, credentials, pace) and where the journal is kept are operation, not meaning.
 fn version(project: &Project, files: &BTreeMap<String, Arc<Read>>) -> ConfigVersion {
     let mut hash = Sha256::new();
-    let mut add = |name: &str, value: &str| {
-        hash.update(name.as_bytes());
-        hash.update([0]);
-        hash.update(value.as_bytes());
-        hash.update([0]);
-    };
     for file in used_files(project) {
         let Some(read) = files.get(&file) else { continue };
         let Some(document) = &read.document else { continue };
-        if file != "aftercall.toml" {
-            add(&file, read.value.get_or_init(|| document.value.to_string()));
-            continue;
-        }
-        let mut value = document.value.clone();
-        if let Some(root) = value.as_object_mut() {
-            root.shift_remove("store");
-            root.shift_remove("source");
-            root.shift_remove("context");
-            root.shift_remove("service");
-            if let Some(connections) = root.get_mut("connection").and_then(Value::as_object_mut) {
-                for connection in connections.values_mut().filter_map(Value::as_object_mut) {
-                    for key in ["auth", "base_url", "limits"] {
-                        connection.shift_remove(key);
-                    }
-                }
-            }
-        }
-        add(&file, &value.to_string());
+        hash.update(file.as_bytes());
+        hash.update([0]);
+        // A file that did not change is not counted through again.
+        hash.update(read.digest.get_or_init(|| Sha256::digest(meaning(&file, &document.value).to_string()).into()));
     }
     let digest = hash.finalize();
     ConfigVersion(digest.iter().take(8).map(|b| format!("{b:02x}")).collect())
 }
 
+/// What of a file counts as meaning: all of it, except operation in the project file.
+fn meaning<'a>(file: &str, value: &'a Value) -> Cow<'a, Value> {
+    if file != "aftercall.toml" {
+        return Cow::Borrowed(value);
+    }
+    let mut value = value.clone();
+    if let Some(root) = value.as_object_mut() {
+        for operation in ["store", "source", "context", "service"] {
+            root.shift_remove(operation);
+        }
+        if let Some(connections) = root.get_mut("connection").and_then(Value::as_object_mut) {
+            for connection in connections.values_mut().filter_map(Value::as_object_mut) {
+                for key in ["auth", "base_url", "limits"] {
+                    connection.shift_remove(key);
+                }
+            }
+        }
+    }
+    Cow::Owned(value)
+}
+
 /// Paths of every file that the project's meaning comes from, sorted: what must be kept to run a version again.
 pub fn used_files(project: &Project) -> Vec<String> {
-    let mut files: Vec<String> = vec!["aftercall.toml".to_owned()];
+    // Many pipelines share their files: counted once before they are sorted.
+    let mut files: HashSet<Cow<'_, str>> = HashSet::from(["aftercall.toml".into()]);
     for pipeline in &project.pipelines {
-        files.push(pipeline.origin.file.to_string());
-        files.push(pipeline.matching_file.to_string());
-        files.extend(pipeline.matching.table_files.iter().map(ToString::to_string));
-        files.extend(pipeline.writes.iter().map(|w| w.mapping_file.to_string()));
+        files.insert((*pipeline.origin.file).into());
+        files.insert((*pipeline.matching_file).into());
+        files.extend(pipeline.matching.table_files.iter().map(|file| Cow::from(&**file)));
+        files.extend(pipeline.writes.iter().map(|write| Cow::from(&*write.mapping_file)));
     }
-    files.extend(project.connections.values().map(|c| c.connector.file.to_string()));
-    files.extend(project.sources.keys().map(|name| format!("mappings/{name}/source.toml")));
-    files.sort();
-    files.dedup();
+    files.extend(project.connections.values().map(|c| Cow::from(&*c.connector.file)));
+    files.extend(project.sources.keys().map(|name| Cow::from(format!("mappings/{name}/source.toml"))));
+    let mut files: Vec<String> = files.into_iter().map(Cow::into_owned).collect();
+    files.sort_unstable();
     files
 }
 

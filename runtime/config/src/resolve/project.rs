@@ -103,9 +103,9 @@ impl Ground {
 }
 
 impl Kept {
-    fn holds(&self, typed: &Arc<Typed<PipelineDecl>>, written: &Written) -> bool {
+    fn holds(&self, typed: &Arc<Typed<PipelineDecl>>, mappings: &HashMap<&str, &Arc<Typed<MappingDecl>>>) -> bool {
         Arc::ptr_eq(&self.typed, typed)
-            && self.mappings.iter().zip(&typed.decl.write).all(|(kept, write)| match (kept, written.mappings.get(&write.mapping)) {
+            && self.mappings.iter().zip(&typed.decl.write).all(|(kept, write)| match (kept, mappings.get(write.mapping.as_str())) {
                 (Some(one), Some(two)) => Arc::ptr_eq(one, two),
                 (one, two) => one.is_none() && two.is_none(),
             })
@@ -131,7 +131,8 @@ pub(super) fn resolve(
     check_mappings(written, &connectors, &mut known.mappings, findings);
     let none = IndexMap::new();
     let connections = base.project.as_ref().map_or(&none, |project| &project.connections);
-    known.pipelines.retain(|file, kept| written.pipelines.get(file).is_some_and(|typed| kept.holds(typed, written)));
+    let mappings = written.mappings.iter().map(|(name, typed)| (name.as_str(), typed)).collect();
+    known.pipelines.retain(|file, kept| written.pipelines.get(file).is_some_and(|typed| kept.holds(typed, &mappings)));
     let new: Vec<(&String, &Arc<Typed<PipelineDecl>>)> =
         written.pipelines.iter().filter(|(file, _)| !known.pipelines.contains_key(*file)).collect();
     let (rules, common) = (&base.rules, Common::default());

@@ -34,8 +34,8 @@ pub(super) struct Read {
     pub(super) document: Option<Arc<Document>>,
     pub(super) left_out: Vec<LeftOut>,
     pub(super) decl: Decl,
-    /// The content as the version counts it.
-    pub(super) value: OnceLock<String>,
+    /// Of the content as the version counts it: SHA-256.
+    pub(super) digest: OnceLock<[u8; 32]>,
 }
 
 /// What was declared.
@@ -109,7 +109,7 @@ impl Read {
             document: None,
             left_out: Vec::new(),
             decl: Decl::Nothing,
-            value: OnceLock::new(),
+            digest: OnceLock::new(),
         };
         if is_lock(path) {
             let decl = Lock::parse(text).map_or_else(Decl::UnreadableLock, |lock| Decl::Lock(Arc::new(lock)));
@@ -126,7 +126,7 @@ impl Read {
                 (out, decl)
             }
         };
-        Self { text: text.clone(), findings, document: Some(document), left_out, decl, value: OnceLock::new() }
+        Self { text: text.clone(), findings, document: Some(document), left_out, decl, digest: OnceLock::new() }
     }
 }
 
