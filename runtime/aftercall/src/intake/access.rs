@@ -60,7 +60,7 @@ fn same(secret: &[u8], token: &[u8]) -> bool {
 }
 
 /// Whether a request was made on this machine and for it: not passed on by a proxy, nor by a page whose name was made to point here.
-fn from_here(headers: &HeaderMap) -> bool {
+pub(crate) fn from_here(headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = match host.strip_prefix('[') {
         Some(six) => six.split(']').next().unwrap_or_default(),

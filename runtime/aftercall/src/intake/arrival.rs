@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::key;
 use super::outcome::{Mapped, map};
+use super::words::words;
 use crate::journal::{Arrival, ArrivalKind, Json, NewCall};
 use crate::plant::{Plant, planted};
 
@@ -117,6 +118,7 @@ fn call(
         lane_keys: if planted(Plant::CallerWithoutLane) { Vec::new() } else { lane_keys(outcome) },
         // An outcome holds text, numbers and JSON values; none of them fails to serialise.
         outcome: Json::of(outcome).unwrap_or_else(|_| Json::from_text("{}")),
+        words: words(outcome),
         started_at: outcome.started_at.as_ref().and_then(|t| functions::timestamp(&Value::from(t.as_str()))),
         config_version: project.version.to_string(),
         digest: key::digest(outcome),

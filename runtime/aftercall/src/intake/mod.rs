@@ -24,8 +24,10 @@ mod read;
 mod server;
 mod signature;
 mod typed;
+mod words;
 
 pub use access::Access;
+pub(crate) use access::from_here;
 pub use arrival::{Taken, Verdict, of_outcome, take, take_payload};
 pub use ask::About;
 pub use backfill::{Backfill, BackfillError, Backfilled, Put, put_into};

@@ -10,8 +10,8 @@ use super::{
     Error,
     model::{
         Accepted, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Guard, Intervention, LaneLink,
-        Lookup, NewPlan, NewReload, PlanOutcome, PlannedCall, PlannedFilter, Recorded, Recording, ReloadAnswer, ReloadFilter, ReloadRow,
-        SealedToken, Story, Unrecognised, WriteFilter, WriteRow, Written,
+        LogCounts, LogFilter, LogKind, LogPage, Lookup, NewPlan, NewReload, PlanOutcome, PlannedCall, PlannedFilter, Recorded, Recording,
+        ReloadAnswer, ReloadFilter, ReloadRow, SealedToken, Story, Unrecognised, WriteFilter, WriteRow, Written,
     },
 };
 
@@ -103,6 +103,15 @@ pub trait Journal: Send + Sync {
 
     /// The call log.
     fn calls(&self, filter: CallFilter) -> Answer<'_, Vec<CallSummary>>;
+
+    /// A page of the call log, newest first. However many calls there are, it comes at once: see [`LogPage::cut`].
+    fn log(&self, filter: LogFilter) -> Answer<'_, LogPage>;
+
+    /// How many calls of a kind there are, by status.
+    fn log_counts(&self, kind: LogKind) -> Answer<'_, LogCounts>;
+
+    /// A number that has changed when something has happened to any call, whoever did it.
+    fn last_event(&self) -> Answer<'_, i64>;
 
     /// Calls with their last plans and what those were made from, a page of them.
     fn planned(&self, filter: PlannedFilter) -> Answer<'_, Vec<PlannedCall>>;

@@ -283,6 +283,7 @@ impl Hand<'_> {
             now,
             context: Json::of(&context).unwrap_or_else(|_| Json::from_text("{}")),
             decision: Json::of(&plan.decision).unwrap_or_else(|_| Json::from_text("{}")),
+            verdict: plan.decision.verdict.as_str().to_owned(),
             question: plan.decision.review.clone(),
             plan: Json::from_text(text),
             pipeline: plan.pipeline.clone(),

@@ -4,6 +4,7 @@ pub(super) mod answers;
 pub(super) mod intake;
 pub(super) mod keep;
 pub(super) mod lanes;
+pub(super) mod log;
 pub(super) mod plans;
 pub(super) mod reads;
 pub(super) mod records;
@@ -101,6 +102,12 @@ macro_rules! every_case {
                 calls_come_with_their_last_plan
                 counts_count
                 open_writes_are_listed
+            }
+            log {
+                the_log_filters
+                the_log_finds
+                the_log_counts
+                the_log_pages_while_calls_arrive
             }
             answers {
                 a_question_is_open_until_it_is_answered

@@ -1,12 +1,13 @@
 //! What people answered when they were asked whose record a call is.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CallSeq, Json};
 
 /// What was answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerKind {
     /// The caller is the contact that is named.
@@ -50,7 +51,7 @@ pub struct NewAnswer {
 }
 
 /// An answer on record.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct AnswerRow {
     /// The call.
     pub call: CallSeq,

@@ -50,6 +50,8 @@ pub struct NewCall {
     pub lane_keys: Vec<String>,
     /// The canonical call outcome.
     pub outcome: Json,
+    /// The words by which people look for it, apart by spaces; made in `intake`.
+    pub words: String,
     /// When the call began, if the source says so.
     pub started_at: Option<Timestamp>,
     /// The config version that mapped the payload.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{AnswerRow, CallSeq, CallStatus, Fence, Json, LaneId, Trouble, WriteState};
@@ -80,7 +81,7 @@ pub struct ClaimedCall {
 }
 
 /// A recorded plan with what it was made from.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PlanRow {
     /// Counts the plans of the call, from 1.
     pub number: i64,
@@ -103,7 +104,7 @@ pub struct PlanRow {
 }
 
 /// One write as it stands.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct WriteRow {
     /// The call it belongs to.
     pub call: CallSeq,
@@ -154,7 +155,7 @@ pub struct WriteRow {
 }
 
 /// What a lane's caller is known to be in one connection.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct LaneLink {
     /// The lane.
     pub lane: LaneId,

@@ -5,6 +5,7 @@ mod arrival;
 mod claim;
 mod ids;
 mod json;
+mod log;
 mod read;
 mod record;
 mod reload;
@@ -15,6 +16,7 @@ pub use arrival::{Accepted, Arrival, ArrivalKind, NewCall};
 pub use claim::{Claim, ClaimedCall, Claiming, Guard, LaneLink, PlanRow, WriteRow};
 pub use ids::{CallSeq, CallStatus, Fence, LaneId, ReloadState, WriteState};
 pub use json::Json;
+pub use log::{LogCounts, LogFilter, LogKind, LogPage, WrittenRecord};
 pub use read::{
     Booking, CallFilter, CallSummary, Counts, EventRow, Lookup, Order, PayloadRow, PlannedCall, PlannedFilter, RevisionRow, Story,
     Unrecognised, WriteFilter, Written,

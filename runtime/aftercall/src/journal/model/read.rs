@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{AnswerRow, CallSeq, CallStatus, Json, LaneId, LaneLink, PlanRow, WriteRow, WriteState};
+use super::{AnswerRow, CallSeq, CallStatus, Json, LaneId, LaneLink, PlanRow, WriteRow, WriteState, WrittenRecord};
 
 /// Which calls to list. The default is the 100 newest.
 #[derive(Clone, Debug)]
@@ -92,7 +93,7 @@ pub struct PlannedCall {
 }
 
 /// A line of the call log.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CallSummary {
     /// Its place in the order of arrival.
     pub seq: CallSeq,
@@ -128,14 +129,18 @@ pub struct CallSummary {
     pub behind: Option<String>,
     /// When it was last changed.
     pub changed_at: Timestamp,
+    /// The match decision of the last plan: `matched`, `new`, `ambiguous` or `no_identity`.
+    pub verdict: Option<String>,
     /// How many of its writes are in which state.
     pub writes: BTreeMap<WriteState, u32>,
+    /// The records that they left in the systems, in plan order.
+    pub records: Vec<WrittenRecord>,
     /// The canonical outcome, if asked for.
     pub outcome: Option<Json>,
 }
 
 /// Everything the journal knows about one call.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Story {
     /// The call, with its outcome.
     pub call: CallSummary,
@@ -160,7 +165,7 @@ pub struct Story {
 }
 
 /// One outcome of a call.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RevisionRow {
     /// Counts from 1.
     pub revision: i64,
@@ -177,7 +182,7 @@ pub struct RevisionRow {
 }
 
 /// One delivery, without its body.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PayloadRow {
     /// Number of the delivery, for [`Journal::payload`](super::super::Journal::payload).
     pub id: i64,
@@ -210,7 +215,7 @@ pub struct Unrecognised {
 }
 
 /// A line of a call's story.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct EventRow {
     /// Increases over all calls.
     pub id: i64,
@@ -255,7 +260,7 @@ pub struct Written {
 }
 
 /// A booked time.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Booking {
     /// What is booked.
     pub resource: String,

@@ -1,6 +1,7 @@
 //! What a worker puts on record: plans, intents, outcomes, and the story.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CallSeq, CallStatus, Guard, Json, NewAnswer, Story, WriteRow, WriteState};
@@ -23,6 +24,8 @@ pub struct NewPlan {
     pub context: Json,
     /// The match decision.
     pub decision: Json,
+    /// The decision in a word: `matched`, `new`, `ambiguous` or `no_identity`.
+    pub verdict: String,
     /// What a person is asked about whose record it is.
     pub question: Option<String>,
     /// The plan.
@@ -303,7 +306,7 @@ impl WriteChange {
 }
 
 /// What went wrong with a write.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Trouble {
     /// The error class (`transient`, `rate_limited`, `auth`, …; the executor's word).
     pub class: String,

@@ -18,8 +18,8 @@ use super::{
         error::Error,
         model::{
             Accepted, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Guard, Intervention,
-            LaneLink, Lookup, NewPlan, NewReload, PlanOutcome, PlannedCall, PlannedFilter, Recorded, Recording, ReloadAnswer, ReloadFilter,
-            ReloadRow, SealedToken, Story, Unrecognised, WriteFilter, WriteRow, Written,
+            LaneLink, LogCounts, LogFilter, LogKind, LogPage, Lookup, NewPlan, NewReload, PlanOutcome, PlannedCall, PlannedFilter,
+            Recorded, Recording, ReloadAnswer, ReloadFilter, ReloadRow, SealedToken, Story, Unrecognised, WriteFilter, WriteRow, Written,
         },
     },
     fault::{Fault, io_error},
@@ -298,6 +298,18 @@ impl Journal for SqliteJournal {
 
     fn calls(&self, filter: CallFilter) -> Answer<'_, Vec<CallSummary>> {
         self.read("list calls", move |conn| read::calls(conn, &filter))
+    }
+
+    fn log(&self, filter: LogFilter) -> Answer<'_, LogPage> {
+        self.read("read the call log", move |conn| read::log(conn, &filter))
+    }
+
+    fn log_counts(&self, kind: LogKind) -> Answer<'_, LogCounts> {
+        self.read("count calls", move |conn| read::log_counts(conn, &kind))
+    }
+
+    fn last_event(&self) -> Answer<'_, i64> {
+        self.read("look for news", read::last_event)
     }
 
     fn planned(&self, filter: PlannedFilter) -> Answer<'_, Vec<PlannedCall>> {

@@ -18,6 +18,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "parked", include_str!("migrations/0004_parked.sql")),
     (5, "tokens", include_str!("migrations/0005_tokens.sql")),
     (6, "reloads", include_str!("migrations/0006_reloads.sql")),
+    (7, "log", include_str!("migrations/0007_log.sql")),
 ];
 
 /// Marks the file as ours: "ACJ1" in the header.
@@ -62,6 +63,12 @@ pub(super) fn readable(found: Found, path: &Path) -> Result<(), Fault> {
 /// Applies what is missing. Errors: [`Error::NewerSchema`], [`Error::ForeignMigration`]; then nothing was changed.
 pub(super) fn migrate(conn: &mut Connection, path: &Path, now: Timestamp) -> Result<(), Fault> {
     migrate_with(conn, path, now, MIGRATIONS)
+}
+
+/// Brings it to the shape of an older version.
+#[cfg(test)]
+pub(super) fn migrate_to(conn: &mut Connection, path: &Path, now: Timestamp, version: usize) -> Result<(), Fault> {
+    migrate_with(conn, path, now, &MIGRATIONS[..version])
 }
 
 fn migrate_with(conn: &mut Connection, path: &Path, now: Timestamp, all: &[(i64, &str, &str)]) -> Result<(), Fault> {

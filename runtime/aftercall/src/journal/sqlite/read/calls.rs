@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row, params, params_from_iter, types::Value};
 
 use super::super::{
-    super::model::{CallFilter, CallSeq, CallSummary, Order},
+    super::model::{CallFilter, CallSeq, CallSummary, Order, WriteState, WrittenRecord},
     fault::Fault,
     row::{Us, limit, time},
 };
@@ -13,7 +13,7 @@ pub(super) const COLUMNS: &str = "c.seq, c.id, c.source, c.lane, c.revision, c.p
      c.pipeline, c.config_version, c.started_at, c.received_at, c.next_at, c.blocks_lane, c.changed_at, \
      CASE WHEN EXISTS (SELECT 1 FROM answers a WHERE a.call = c.seq) THEN NULL ELSE c.question END, \
      CASE WHEN c.status = 'waiting' THEN (SELECT b.id FROM calls b INDEXED BY calls_line WHERE b.lane = c.lane AND b.seq < c.seq \
-     AND (b.status = 'waiting' OR b.blocks_lane = 1) AND b.blocks_lane = 1 ORDER BY b.seq LIMIT 1) END";
+     AND (b.status = 'waiting' OR b.blocks_lane = 1) AND b.blocks_lane = 1 ORDER BY b.seq LIMIT 1) END, c.verdict";
 
 /// Reads a row of [`COLUMNS`]; the outcome and the count of writes come later.
 pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<CallSummary> {
@@ -35,7 +35,9 @@ pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<CallSummary> {
         changed_at: row.get::<_, Us>(14)?.0,
         question: row.get(15)?,
         behind: row.get(16)?,
+        verdict: row.get(17)?,
         writes: Default::default(),
+        records: Vec::new(),
         outcome: None,
     })
 }
@@ -47,7 +49,7 @@ pub(crate) fn calls(conn: &Connection, filter: &CallFilter) -> Result<Vec<CallSu
     let rows = statement.query_map(params_from_iter(values), |row| {
         let mut call = summary(row)?;
         if filter.with_outcome {
-            call.outcome = row.get(17)?;
+            call.outcome = row.get(18)?;
         }
         Ok(call)
     })?;
@@ -104,12 +106,18 @@ fn query(filter: &CallFilter) -> (String, Vec<Value>) {
     (sql, values)
 }
 
-/// Fills in how many writes are in which state.
+/// Fills in how many writes are in which state, and which records they left.
 pub(super) fn count_writes(conn: &Connection, call: &mut CallSummary) -> Result<(), Fault> {
-    let mut statement = conn.prepare_cached("SELECT state, count(*) FROM writes WHERE call = ?1 GROUP BY state")?;
+    let sql = "SELECT state, write, connection, object, record_id, record_url FROM writes WHERE call = ?1 ORDER BY position, rowid";
+    let mut statement = conn.prepare_cached(sql)?;
     let mut rows = statement.query(params![call.seq])?;
     while let Some(row) = rows.next()? {
-        call.writes.insert(row.get(0)?, row.get(1)?);
+        let state: WriteState = row.get(0)?;
+        *call.writes.entry(state).or_default() += 1;
+        if let (WriteState::Applied, Some(record_id)) = (state, row.get(4)?) {
+            let (write, connection, object, record_url) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(5)?);
+            call.records.push(WrittenRecord { write, connection, object, record_id, record_url });
+        }
     }
     Ok(())
 }

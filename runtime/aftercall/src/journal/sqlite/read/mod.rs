@@ -3,6 +3,7 @@
 mod answers;
 mod calls;
 mod ledger;
+mod log;
 mod planned;
 mod queue;
 mod reload;
@@ -11,6 +12,7 @@ mod story;
 pub(super) use answers::{of_keys as answers_of_keys, of_lane as answers_of_lane};
 pub(super) use calls::calls;
 pub(super) use ledger::{booked, config_get, links, links_of_keys, lookup_get, peek_turn, people_find, recent_created, token_get, written};
+pub(super) use log::{last_event, log, log_counts};
 pub(super) use planned::planned;
 pub(super) use queue::{counts, next_due, parked, payload, unrecognised, writes};
 pub(super) use reload::reloads;

@@ -3,6 +3,7 @@
 mod crash;
 mod files;
 mod history;
+mod older;
 mod writer;
 
 use std::{path::Path, time::Duration};

@@ -190,6 +190,21 @@ async fn hot_statements_use_their_indexes() -> Case {
         ("SELECT min(ready_at) FROM lanes WHERE ready_at IS NOT NULL", "lanes_ready"),
         ("SELECT write FROM writes WHERE state = 'intent' AND state NOT IN ('applied', 'skipped')", "writes_open"),
         ("SELECT count(*) FROM payloads WHERE kind = 'unrecognised'", "payloads_unrecognised"),
+        ("SELECT seq FROM calls INDEXED BY calls_source WHERE source = 'x' AND seq BETWEEN 1 AND 9 ORDER BY seq DESC", "calls_source"),
+        (
+            "SELECT seq FROM calls INDEXED BY calls_pipeline WHERE pipeline = 'x' AND seq BETWEEN 1 AND 9 ORDER BY seq DESC",
+            "calls_pipeline",
+        ),
+        ("SELECT seq FROM calls INDEXED BY calls_verdict WHERE verdict = 'new' AND seq BETWEEN 1 AND 9 ORDER BY seq DESC", "calls_verdict"),
+        (
+            "SELECT seq FROM calls INDEXED BY calls_status WHERE status IN ('dead') AND seq BETWEEN 1 AND 9 ORDER BY seq DESC",
+            "calls_status",
+        ),
+        (
+            "SELECT DISTINCT call FROM writes INDEXED BY writes_connection WHERE connection = 'x' AND state <> 'skipped' AND call BETWEEN 1 AND 9 ORDER BY call DESC",
+            "writes_connection",
+        ),
+        ("SELECT rowid FROM call_words WHERE call_words MATCH 'x' AND rowid BETWEEN 1 AND 9 ORDER BY rowid DESC", "call_words"),
         (
             "SELECT c.id FROM slots s JOIN calls c ON c.seq = s.call WHERE s.resource = 'x' AND s.ends_at > 1 AND s.starts_at < 2",
             "slots_resource",

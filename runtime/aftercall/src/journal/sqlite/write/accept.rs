@@ -215,5 +215,7 @@ fn outcome(tx: &mut Tx<'_>, seq: CallSeq, revision: i64, call: &NewCall, now: Ti
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![seq, revision, call.outcome, call.digest, call.provisional, call.config_version, Us(now)])?;
+    // The words of the outcome that counts; what a revision before said is not looked for any more.
+    tx.conn.prepare_cached("INSERT OR REPLACE INTO call_words (rowid, words) VALUES (?1, ?2)")?.execute(params![seq, call.words])?;
     Ok(())
 }

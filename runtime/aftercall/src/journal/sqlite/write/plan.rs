@@ -43,10 +43,10 @@ fn recorded(tx: &mut Tx<'_>, head: &mut Head, plan: NewPlan) -> Result<PlanOutco
     let number: i64 = tx
         .conn
         .prepare_cached(
-            "UPDATE calls SET plan = plan + 1, pipeline = ?2, config_version = ?3, changed_at = ?4, question = ?5 WHERE seq = ?1
+            "UPDATE calls SET plan = plan + 1, pipeline = ?2, config_version = ?3, changed_at = ?4, question = ?5, verdict = ?6 WHERE seq = ?1
              RETURNING plan",
         )?
-        .query_row(params![head.seq, plan.pipeline, plan.config_version, Us(now), plan.question], |row| row.get(0))?;
+        .query_row(params![head.seq, plan.pipeline, plan.config_version, Us(now), plan.question, plan.verdict], |row| row.get(0))?;
     tx.conn
         .prepare_cached(
             "INSERT INTO plans (call, number, revision, context, decision, plan, pipeline, config_version, digest, recorded_at)
