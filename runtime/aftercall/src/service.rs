@@ -1,5 +1,7 @@
 //! Putting the rooms together: a project, its journal, its connections and a worker. What `sync`, `run` and `demo` share.
 
+mod differences;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +19,8 @@ use crate::intake::{About, Access, lane_key};
 use crate::journal::{self, CallStatus, Journal, SqliteJournal, SqliteOptions};
 use crate::tokens::KeptTokens;
 use crate::work::{Versions, Worker};
+
+pub use differences::{Difference, Differences};
 
 /// A project that runs.
 pub struct Service {

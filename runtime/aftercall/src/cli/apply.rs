@@ -10,7 +10,6 @@ use aftercall_plan::promise::{PlanFile, Promise};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::intervene::again;
 use super::talk::{self, data, talk as say};
 use super::{Format, ProjectDir};
 use crate::intake::of_outcome;
@@ -20,7 +19,7 @@ use crate::journal::{
 };
 use crate::service::{Service, lane_keys};
 use crate::view;
-use crate::work::{is_kept, lookup_of, text_of};
+use crate::work::{again, is_kept, lookup_of, text_of};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
@@ -150,7 +149,7 @@ impl Road {
             reason: why.to_owned(),
             now: Timestamp::now(),
             seen: Some(Seen::of(story)),
-            records: vec![again(why, true)],
+            records: vec![again(why, true, Timestamp::now())],
         };
         let done = match self {
             Self::Ours(journal) => journal.intervene(word).await?,

@@ -1,6 +1,8 @@
 //! `aftercall retry` and `aftercall resolve`: what did not land is worked again, or needs no more work. Singly, or in bulk.
 
 use std::io::IsTerminal as _;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aftercall_config::decl::ErrorClass;
@@ -8,13 +10,13 @@ use aftercall_config::resolve::duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::differences::Differences;
-use super::intervene::{Word, again, intervene};
+use super::intervene::{Word, intervene};
 use super::talk::{self, data, talk as say};
 use super::{Format, ProjectDir};
-use crate::journal::{CallChange, CallFilter, CallStatus, Journal, NewEvent, Record, Seen, Story, WriteChange, WriteRow, WriteState};
+use crate::journal::{CallFilter, CallStatus, Journal, NewEvent, Record, Seen, SqliteJournal, Story};
+use crate::service::{Differences, connections};
 use crate::view;
-use crate::work::{said_to_be_absent, said_to_be_there};
+use crate::work::{OPEN, can_be_resolved, can_be_retried, in_doubt, resolved, retried};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -75,8 +77,6 @@ pub(crate) struct RetryArgs {
 
 /// The most calls of one command.
 const MOST: usize = 10_000;
-/// Where a call stands that is for a person.
-const OPEN: [CallStatus; 3] = [CallStatus::Dead, CallStatus::Partial, CallStatus::Held];
 
 /// `retry`. 0: all landed; 1: some did not, or not yet; 2: used wrongly.
 pub(crate) fn retry(args: &RetryArgs) -> anyhow::Result<u8> {
@@ -101,42 +101,7 @@ pub(crate) fn retry(args: &RetryArgs) -> anyhow::Result<u8> {
         say("what is there and what is not is said of calls by their ids, and a record belongs to one call\n");
         return Ok(2);
     }
-    run(which, "retry", current.then_some(*yes), &|story| did_not_land(story) || story.call.status == CallStatus::Resolved, |story| {
-        again_with(story, &said)
-    })
-}
-
-/// Whether something of it is for a person. What a policy left out is not, but can be asked for.
-fn did_not_land(story: &Story) -> bool {
-    OPEN.contains(&story.call.status) || story.writes.iter().any(was_left_out)
-}
-
-/// Given up, and left out as the policy says.
-fn was_left_out(write: &WriteRow) -> bool {
-    write.state == WriteState::Skipped && write.trouble.is_some()
-}
-
-/// What a retry changes. `Err`: why what was said does not fit.
-fn again_with(story: &Story, said: &[(&str, Option<&str>)]) -> Result<Vec<Record>, String> {
-    let failed = story.writes.iter().filter(|write| matches!(write.state, WriteState::Dead | WriteState::Rejected) || was_left_out(write));
-    let mut records: Vec<Record> = failed.map(|write| Record::Write(WriteChange::to(write.write.clone(), WriteState::Planned))).collect();
-    for (name, record) in said {
-        let write = story.writes.iter().find(|write| write.write == *name && write.state == WriteState::Unknown).ok_or_else(|| {
-            let open: Vec<&str> = in_doubt(story).collect();
-            let open = if open.is_empty() { "nothing of it".to_owned() } else { open.join(", ") };
-            format!("`{name}` of {} is not in doubt; {open} is", story.call.id)
-        })?;
-        let change = record.map_or_else(|| said_to_be_absent(write), |record| said_to_be_there(write, record, Timestamp::now()));
-        records.push(Record::Write(change));
-    }
-    // Until it is worked, nothing else may make this caller's record.
-    records.push(again("a person asked for it again", story.writes.is_empty() || in_doubt(story).next().is_some()));
-    Ok(records)
-}
-
-/// Writes of which nobody knows whether they are there.
-fn in_doubt(story: &Story) -> impl Iterator<Item = &str> {
-    story.writes.iter().filter(|write| write.state == WriteState::Unknown).map(|write| write.write.as_str())
+    run(which, "retry", current.then_some(*yes), &can_be_retried, |story| retried(story, &said, Timestamp::now()))
 }
 
 /// `resolve`. 0: done; 2: used wrongly.
@@ -145,16 +110,7 @@ pub(crate) fn resolve(args: &Args) -> anyhow::Result<u8> {
         say("say why it needs no more work: --reason TEXT\n");
         return Ok(2);
     }
-    run(args, "resolve", None, &|story| OPEN.contains(&story.call.status) || story.call.status == CallStatus::Waiting, |_| {
-        let reason = Some(format!("resolved: {}", args.reason.trim()));
-        Ok(vec![Record::Call(CallChange {
-            status: CallStatus::Resolved,
-            reason,
-            next_at: None,
-            waits_for: Vec::new(),
-            blocks_lane: false,
-        })])
-    })
+    run(args, "resolve", None, &can_be_resolved, |_| Ok(vec![resolved(&args.reason)]))
 }
 
 /// `current` is there where the config as it is now is meant, and says whether nobody need be asked.
@@ -194,7 +150,7 @@ fn run(
         let mut stories = stories;
         let mut differences: Option<Differences> = None;
         if let Some(yes) = current {
-            let found = Differences::of(&args.project.project, &stories).await?;
+            let found = differences_of(&args.project.project, &stories).await?;
             if args.format == Format::Human {
                 data(&found.text());
             }
@@ -231,6 +187,14 @@ fn run(
         let told = intervene(&args.project.project, args.by.as_deref(), &args.reason, words, patience).await?;
         Ok(show(args, &told, differences.as_ref()))
     })
+}
+
+/// What working these calls under the project as it is on disk would change. Errors: it does not load, or the journal fails.
+async fn differences_of(folder: &Path, stories: &[Story]) -> anyhow::Result<Differences> {
+    let (project, _) = talk::project(folder)?;
+    let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open_read_only(folder.join(&project.store_path))?);
+    let reader = connections(folder, &project)?.reader();
+    Ok(Differences::of(&project, journal, &reader, stories).await?)
 }
 
 /// The calls that are meant. `Err` is the exit code of what was said.
@@ -294,11 +258,11 @@ fn show(args: &Args, stories: &[Story], differences: Option<&Differences>) -> u8
             data(&view::calls::standing(stories));
             say(&format!("{} of {} did not land\n", left, stories.len()));
             for story in stories.iter().filter(|story| story.call.status == CallStatus::Held) {
-                if let Some(write) = in_doubt(story).next() {
-                    let id = &story.call.id;
+                if let Some(doubtful) = in_doubt(story).next() {
+                    let (id, write) = (&story.call.id, &doubtful.write);
                     say(&format!(
                         "perhaps `{write}` of {id} is written: look into {}, then say `aftercall retry {id} --found {write}=RECORD` or `--absent {write}`\n",
-                        story.writes.iter().find(|w| w.write == write).map_or("the system", |w| w.connection.as_str())
+                        doubtful.connection
                     ));
                 }
             }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::talk::{self, talk as say};
 use crate::journal::{
-    self, CallChange, CallSeq, CallStatus, Intervention, Journal, Record, Seen, SqliteJournal, Story, config_beside, intervene_beside,
+    self, CallSeq, CallStatus, Intervention, Journal, Record, Seen, SqliteJournal, Story, config_beside, intervene_beside,
 };
 use crate::service::Service;
 use crate::work::text_of;
@@ -28,17 +28,6 @@ pub(super) struct Word {
     pub(super) seen: Option<Seen>,
     /// What changes.
     pub(super) records: Vec<Record>,
-}
-
-/// The call is worked again, now.
-pub(super) fn again(why: &str, blocks_lane: bool) -> Record {
-    Record::Call(CallChange {
-        status: CallStatus::Waiting,
-        reason: Some(why.to_owned()),
-        next_at: Some(Timestamp::now()),
-        waits_for: Vec::new(),
-        blocks_lane,
-    })
 }
 
 /// Puts it on record, and waits until none of the calls waits any more or patience is over. The stories of the calls, in their order.

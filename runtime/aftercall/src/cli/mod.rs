@@ -12,7 +12,6 @@ mod dead;
 mod demo;
 mod describe;
 mod diff;
-mod differences;
 mod explain;
 mod fmt;
 mod init;

@@ -3,6 +3,7 @@
 //! `worker` takes calls, `callers` tells about somebody while the call is under way, `gather` and `reading` read, `perform` commits and acts, `doubt` looks where an answer is missing, `step` decides what a failure means, `verify` reads back, `progress` knows
 //! where a call stands, `gates` give back what waited for a system that was away. The only holder of a `Writer`.
 
+mod again;
 mod answers;
 mod callers;
 mod doubt;
@@ -22,6 +23,7 @@ mod versions;
 mod wording;
 mod worker;
 
+pub use again::{OPEN, again, can_be_resolved, can_be_retried, did_not_land, in_doubt, resolved, retried, sent_again};
 pub use answers::{of_story, remembered};
 pub use callers::Callers;
 pub use doubt::{said_to_be_absent, said_to_be_there};

@@ -5,14 +5,15 @@ use std::time::Duration;
 use aftercall_config::call::CallOutcome;
 use aftercall_config::project::Pipeline;
 use aftercall_plan::matching::asker;
+use jiff::Timestamp;
 
 use super::super::Format;
-use super::super::intervene::{Word, again, intervene};
+use super::super::intervene::{Word, intervene};
 use super::super::talk::{self, data, talk as say};
 use super::{Args, Pages, no_question, question, told};
 use crate::journal::{AnswerKind, CallStatus, Json, NewAnswer, Record, Story, WriteState};
 use crate::view;
-use crate::work::own;
+use crate::work::{again, own};
 
 /// Answers a call's question. 0: carried out; 1: it did not land, or not yet; 2: there is nothing to answer so.
 pub(super) fn run(args: &Args, call: &str) -> anyhow::Result<u8> {
@@ -110,7 +111,7 @@ async fn carry_out(args: &Args, story: &Story, answer: NewAnswer, patience: Dura
         id: story.call.id.clone(),
         seen: None,
         // Or the caller's next call would be matched before this one stands where it belongs.
-        records: vec![Record::Answer(answer), again("a person has answered", true)],
+        records: vec![Record::Answer(answer), again("a person has answered", true, Timestamp::now())],
     };
     let told = intervene(&args.project.project, args.by.as_deref(), &args.reason, vec![word], patience).await?;
     let Some(told) = told.first() else { anyhow::bail!("the journal has lost {}", story.call.id) };

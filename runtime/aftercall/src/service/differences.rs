@@ -1,6 +1,5 @@
 //! What working calls under the config as it is now would change: each call's plan on record against the plan of now. Reads only.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use aftercall_config::call::CallOutcome;
@@ -11,68 +10,67 @@ use aftercall_plan::plan::pipeline_for;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::talk;
-use crate::journal::{Journal, SqliteJournal, Story, WriteState};
-use crate::service::{connections, lane_keys};
+use super::lane_keys;
+use crate::connect::Reader;
+use crate::journal::{self, Journal, Story, WriteState};
 use crate::view;
 use crate::work::{DryMemory, of_story, plan_call};
 
 /// The differences of some calls.
-pub(super) struct Differences {
+pub struct Differences {
     /// The version of the config as it is now.
-    pub(super) version: String,
-    calls: Vec<Difference>,
+    pub version: String,
+    /// In the order of the stories.
+    pub calls: Vec<Difference>,
 }
 
 /// The difference of one call.
-struct Difference {
-    call: String,
+pub struct Difference {
+    /// Its id.
+    pub call: String,
     /// The version that it was planned under.
-    from: String,
+    pub from: String,
     /// What differs in what is still to be done; a sentence where it cannot be worked so.
-    changes: Result<Vec<Change>, String>,
+    pub changes: Result<Vec<Change>, String>,
     /// Writes that are finished, and stay as they are.
-    done: Vec<String>,
+    pub done: Vec<String>,
 }
 
 impl Differences {
     /// Plans each call under the config as it is now, and holds that against its plan on record.
     ///
-    /// Errors: the project does not load, or the journal fails. What a system refuses is the call's obstacle.
-    pub(super) async fn of(folder: &Path, stories: &[Story]) -> anyhow::Result<Self> {
-        let (project, _) = talk::project(folder)?;
-        let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open_read_only(folder.join(&project.store_path))?);
-        let accounts = connections(folder, &project)?;
-        let (reader, memory) = (accounts.reader(), DryMemory::new(Some(journal.clone())));
+    /// Errors: those of the journal. What a system refuses is the call's obstacle.
+    pub async fn of(project: &Project, journal: Arc<dyn Journal>, reader: &Reader, stories: &[Story]) -> Result<Self, journal::Error> {
+        let memory = DryMemory::new(Some(journal.clone()));
         let mut calls = Vec::with_capacity(stories.len());
         for story in stories {
             let done = story.writes.iter().filter(|write| write.state == WriteState::Applied).map(|write| write.write.clone()).collect();
-            let changes = match planned(&project, journal.as_ref(), &reader, &memory, story).await? {
+            let changes = match planned(project, journal.as_ref(), reader, &memory, story).await? {
                 Ok(plan) => against(story, &plan),
                 Err(obstacle) => Err(obstacle),
             };
             calls.push(Difference { call: story.call.id.clone(), from: story.call.config_version.clone(), changes, done });
         }
-        Ok(Self { version: project.version.0, calls })
+        Ok(Self { version: project.version.0.clone(), calls })
     }
 
     /// Whether this call can be worked so.
-    pub(super) fn can(&self, call: &str) -> bool {
+    pub fn can(&self, call: &str) -> bool {
         self.calls.iter().any(|one| one.call == call && one.changes.is_ok())
     }
 
     /// Whether some call cannot.
-    pub(super) fn has_obstacles(&self) -> bool {
+    pub fn has_obstacles(&self) -> bool {
         self.calls.iter().any(|one| one.changes.is_err())
     }
 
     /// For people.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.calls.iter().map(|one| view::difference::text(&one.call, (&one.from, &self.version), &one.changes, &one.done)).collect()
     }
 
     /// For programs; with where the calls stand, once they were worked.
-    pub(super) fn json(&self, stories: &[Story]) -> Value {
+    pub fn json(&self, stories: &[Story]) -> Value {
         let calls: Vec<Value> = self
             .calls
             .iter()
@@ -97,10 +95,10 @@ impl Differences {
 async fn planned(
     project: &Project,
     journal: &dyn Journal,
-    reader: &crate::connect::Reader,
+    reader: &Reader,
     memory: &DryMemory,
     story: &Story,
-) -> anyhow::Result<Result<Plan, String>> {
+) -> Result<Result<Plan, String>, journal::Error> {
     let Some(outcome) = &story.call.outcome else { return Ok(Err("its outcome is no longer kept".to_owned())) };
     let call: CallOutcome = match outcome.read() {
         Ok(call) => call,
