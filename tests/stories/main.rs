@@ -37,4 +37,5 @@ mod support;
 mod tidy;
 mod tokens;
 mod twice;
+mod web;
 mod webhooks;

@@ -1,7 +1,7 @@
 //! Making it happen: the one room that touches the world.
 //!
-//! Inside, `cli`, `intake` and `watch` use `work`; `work` uses `journal` and `connect`. Only `connect` speaks to a system, only
-//! `journal` speaks SQL, only `view` knows what things look like.
+//! Inside, `cli`, `intake`, `watch` and `web` use `work`; `work` uses `journal` and `connect`. Only `connect` speaks to a system, only
+//! `journal` speaks SQL, only `view` and `web` know what things look like.
 
 pub mod cli;
 pub mod connect;
@@ -13,4 +13,5 @@ pub mod service;
 pub mod tokens;
 pub mod view;
 pub mod watch;
+pub mod web;
 pub mod work;

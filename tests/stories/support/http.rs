@@ -88,5 +88,21 @@ fn parse(answer: &str) -> Option<Answer> {
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
     let headers =
         lines.filter_map(|line| line.split_once(':')).map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())).collect();
-    Some(Answer { status, headers, body: body.to_owned() })
+    let headers: Vec<(String, String)> = headers;
+    let is_chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
+    Some(Answer { status, headers, body: if is_chunked { joined(body) } else { body.to_owned() } })
+}
+
+/// The chunks of a body as one text; what came of one that was cut off.
+fn joined(body: &str) -> String {
+    let (mut out, mut rest) = (String::new(), body);
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
+        match after.get(..size) {
+            Some(chunk) if size > 0 => out.push_str(chunk),
+            _ => break,
+        }
+        rest = after[size..].trim_start_matches("\r\n");
+    }
+    out
 }

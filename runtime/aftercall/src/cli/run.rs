@@ -18,6 +18,7 @@ use crate::connect::{ListTime, resolve_secret};
 use crate::intake::{Backfill, Backfilled, Intake, put_into, serve};
 use crate::service::{Service, context_secrets, lane_keys};
 use crate::watch::{Start, Watch};
+use crate::web::{self, Web};
 
 /// How far back a look of the service goes: over a night, and over a day on which nobody noticed.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
@@ -67,13 +68,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         );
         let intake = intake.still_taking(Arc::new(move |source| leaving.leaving(source, Timestamp::now())));
         let watch = Watch::new(service.clone(), start).await?;
-        let app = intake.telling(service.about(address.ip().is_loopback())).router();
+        let local = address.ip().is_loopback();
+        let app = intake.telling(service.about(local)).router().merge(web::router(Web::new(service.clone(), local, stop.clone())));
         data(&format!(
             "{}\n",
             serde_json::json!({"version": 1, "ready": true, "listen": format!("http://{address}"), "config": service.project.version})
         ));
         let sources: Vec<String> = service.project.sources.keys().map(|s| format!("http://{address}/v1/calls/{s}")).collect();
-        say(&format!("taking calls at {}; Ctrl-C ends it\n", sources.join(", ")));
+        say(&format!("taking calls at {}; the call log is at http://{address}/; Ctrl-C ends it\n", sources.join(", ")));
         tokio::spawn(look_back(service.clone(), stop.clone()));
         tokio::spawn(watch.run(stop.clone()));
         let ends = stop.clone();

@@ -6,7 +6,7 @@ use aftercall_config::call::CallOutcome;
 use serde_json::{Value, json};
 
 use super::words::{bold, cut, dim, pad, status, value};
-use crate::journal::{CallSummary, Counts, Story, Unrecognised, WriteState};
+use crate::journal::{CallSummary, Counts, LogCounts, LogPage, Story, Unrecognised, WriteState};
 
 /// The call log as a table.
 pub fn text(calls: &[CallSummary]) -> String {
@@ -69,6 +69,11 @@ fn writes(call: &CallSummary) -> String {
 /// The call log as versioned JSON.
 pub fn json(calls: &[CallSummary], counts: &Counts) -> Value {
     json!({ "version": 1, "counts": counts, "calls": calls })
+}
+
+/// A page of the call log as versioned JSON, with what the next page is asked by.
+pub fn log_json(log: &LogPage, counts: &LogCounts) -> Value {
+    json!({ "version": 1, "counts": counts, "calls": log.calls, "next": log.next, "cut": log.cut })
 }
 
 /// What nobody understood yet.

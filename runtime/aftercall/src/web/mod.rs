@@ -1,0 +1,79 @@
+//! The pages: what an operator sees in a browser, rendered on the server, and the same as JSON for programs.
+//!
+//! A request comes in by the `guard`, which knows who asks ([`Person`]); a handler reads the journal and gives a page. Pages work without
+//! script; the one script that we have keeps them up to date and moves the focus by keys.
+//!
+//! What it is not for: it decides nothing about calls, speaks to no system, and takes no calls in.
+
+mod act;
+mod api;
+mod assets;
+mod call;
+mod calls;
+mod export;
+mod filter;
+mod form;
+mod guard;
+mod live;
+mod openapi;
+mod page;
+mod parts;
+mod person;
+mod story;
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::response::Redirect;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use tokio_util::sync::CancellationToken;
+
+use crate::service::Service;
+
+pub use openapi::text as openapi;
+pub use person::{Person, Role};
+
+/// The most that a form of ours has to say, in bytes.
+const LARGEST_FORM: usize = 64 * 1024;
+
+/// What pages are made from.
+#[derive(Clone)]
+pub struct Web {
+    service: Arc<Service>,
+    /// Whether only this machine can reach the address.
+    local: bool,
+    stop: CancellationToken,
+}
+
+impl Web {
+    /// Puts it together. `local` says whether only this machine can reach the address; `stop` ends answers that would go on for ever.
+    pub fn new(service: Arc<Service>, local: bool, stop: CancellationToken) -> Self {
+        Self { service, local, stop }
+    }
+}
+
+/// The routes, without a fallback, for merging with those of the intake: pages below `/`, JSON below `/v1/log`.
+pub fn router(web: Web) -> Router {
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/calls") }))
+        .route("/calls", get(calls::page))
+        .route("/calls.csv", get(export::csv))
+        .route("/calls.json", get(export::json))
+        .route("/calls/{id}", get(call::page))
+        .route("/calls/{id}/payloads/{number}", get(call::payload))
+        .route("/calls/{id}/retry", post(act::retry))
+        .route("/calls/{id}/replan", get(act::difference).post(act::replan))
+        .route("/calls/{id}/resolve", post(act::resolve))
+        .route("/v1/log/calls", get(api::calls))
+        .route("/v1/log/calls/{id}", get(api::one))
+        .route("/v1/log/calls/{id}/retry", post(api::retry))
+        .route("/v1/log/calls/{id}/resolve", post(api::resolve))
+        .route("/v1/openapi.json", get(api::openapi))
+        .route("/events", get(live::events))
+        .route_layer(middleware::from_fn_with_state(web.clone(), guard::guard))
+        .with_state(web)
+        .merge(assets::router())
+        .layer(DefaultBodyLimit::max(LARGEST_FORM))
+        .layer(middleware::from_fn(guard::headers))
+}

@@ -1,0 +1,126 @@
+//! The OpenAPI document of what programs may ask: its shapes come from the Rust types.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Value, json};
+
+use super::api::Wish;
+use super::filter::{DECISIONS, MOST};
+use crate::journal::{CallStatus, CallSummary, LogCounts, Story};
+
+/// A page of the call log.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "a shape; the answer itself is made by the view")]
+struct Log {
+    /// The version of this shape.
+    version: u32,
+    /// How many calls there are of the time, source, pipeline and decision that were asked for, whatever else was.
+    counts: LogCounts,
+    /// The calls, newest first.
+    calls: Vec<CallSummary>,
+    /// What to send as `after` for the next page; null where there is nothing more.
+    next: Option<i64>,
+    /// Whether the page ended because so many calls were looked at: it may be empty, and there may be more all the same.
+    cut: bool,
+}
+
+/// One call's whole story.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "a shape; the answer itself is made by the view")]
+struct OneCall {
+    /// The version of this shape.
+    version: u32,
+    /// The story.
+    story: Story,
+}
+
+/// What has been put on record.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "a shape; the answer itself is made by the handler")]
+struct Done {
+    /// The version of this shape.
+    version: u32,
+    /// The call.
+    call: String,
+    /// Where it stands now.
+    status: CallStatus,
+}
+
+/// Why there is no answer.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "a shape; the answer itself is made by `Refusal`")]
+struct Refused {
+    /// A sentence for people.
+    error: String,
+    /// A word for programs: `bad_request`, `not_found`, `conflict`, `role_too_low`, `not_local`, `cross_site`, `journal`.
+    code: String,
+}
+
+/// The document.
+pub(crate) fn document() -> Value {
+    let mut generator = SchemaSettings::draft2020_12().with(|s| s.definitions_path = "/components/schemas".into()).into_generator();
+    let paths = paths(&mut generator);
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "aftercall", "version": "1",
+            "description": "The call log: what came in, what was written, field by field, and what a person can do about it. Calls are taken in at POST /v1/calls/{source}.",
+        },
+        "paths": paths,
+        "components": { "schemas": generator.take_definitions(true) },
+    })
+}
+
+/// The document as it stands in `schema/api/openapi.json`.
+pub fn text() -> String {
+    format!("{:#}\n", document())
+}
+
+fn content(schema: Value, description: &str) -> Value {
+    json!({ "description": description, "content": { "application/json": { "schema": schema } } })
+}
+
+fn paths(generator: &mut SchemaGenerator) -> Value {
+    let refused = generator.subschema_for::<Refused>().to_value();
+    let answers = |schema: Value| {
+        let refused = |description: &str| content(refused.clone(), description);
+        json!({
+            "200": content(schema, "What was asked for."), "400": refused("It cannot be understood; the sentence says what may be written."),
+            "403": refused("Whoever asks may not."), "404": refused("There is no such call."), "409": refused("The call is not where it would have to be."),
+            "503": refused("The journal cannot answer just now."),
+        })
+    };
+    let (log, one, done) = (
+        answers(generator.subschema_for::<Log>().to_value()),
+        answers(generator.subschema_for::<OneCall>().to_value()),
+        answers(generator.subschema_for::<Done>().to_value()),
+    );
+    let wish = json!({ "required": true, "content": { "application/json": { "schema": generator.subschema_for::<Wish>().to_value() } } });
+    let id = json!([{ "name": "id", "in": "path", "required": true, "schema": { "type": "string" }, "description": "The call's id, or the beginning of it." }]);
+    json!({
+        "/v1/log/calls": { "get": { "operationId": "calls", "summary": "The call log", "parameters": parameters(), "responses": log } },
+        "/v1/log/calls/{id}": { "get": { "operationId": "call", "summary": "One call's whole story", "parameters": id, "responses": one } },
+        "/v1/log/calls/{id}/retry": { "post": { "operationId": "retry", "summary": "Work it again", "parameters": id, "requestBody": wish, "responses": done } },
+        "/v1/log/calls/{id}/resolve": { "post": { "operationId": "resolve", "summary": "Say that it needs no more work, and why", "parameters": id, "requestBody": wish, "responses": done } },
+    })
+}
+
+fn parameters() -> Value {
+    let status: Vec<&str> = CallStatus::ALL.iter().map(|status| status.word()).collect();
+    let of =
+        |name: &str, schema: Value, description: &str| json!({ "name": name, "in": "query", "schema": schema, "description": description });
+    let text = || json!({ "type": "string" });
+    json!([
+        of("day", text(), "A day in the project's zone, such as 2026-11-27, or `today`, `yesterday`, `all`; in place of `from` and `to`."),
+        of("from", text(), "Received on or after this day, or at or after this moment."),
+        of("to", text(), "Received on or before this day, or before this moment."),
+        of("q", text(), "A name, a number in any spelling, an e-mail address, a call's id or a record's id."),
+        of("status", json!({ "type": "array", "items": { "enum": status } }), "Any of these; given once for each."),
+        of("source", text(), "Delivered by this source."),
+        of("pipeline", text(), "Planned by this pipeline."),
+        of("connection", text(), "With a write to this connection."),
+        of("decision", json!({ "enum": DECISIONS }), "With this match decision."),
+        of("after", json!({ "type": "integer" }), "The `next` of the page before."),
+        of("limit", json!({ "type": "integer", "minimum": 1, "maximum": MOST, "default": 50 }), "At most so many calls."),
+    ])
+}

@@ -1,0 +1,78 @@
+//! Who asks, and what they may do.
+//!
+//! Not for how somebody proves who they are: that is the guard's.
+
+use std::borrow::Cow;
+
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+
+use super::page::Refusal;
+use crate::view::mask::{HIDDEN, mask};
+
+/// Whoever asks for a page or does something on one. The guard puts it into the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// The name under which their doings stand in the stories of calls.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// What somebody may do; each may do all that the one before may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Sees calls, without numbers, addresses and captured values.
+    Viewer,
+    /// Sees all of a call, and works what did not land.
+    Operator,
+    /// Sees and does everything.
+    Admin,
+}
+
+impl Role {
+    /// The word on pages.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl Person {
+    /// Whether they see how callers are reached and what they said.
+    pub fn sees_all(&self) -> bool {
+        self.role >= Role::Operator
+    }
+
+    /// A text as they may see it: numbers and addresses masked where they may not.
+    pub fn sees<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.sees_all() { text.into() } else { mask(text).into() }
+    }
+
+    /// A captured value as they may see it: not at all where they may not.
+    pub fn sees_value<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.sees_all() || text.is_empty() { text.into() } else { HIDDEN.into() }
+    }
+
+    /// Errors: a refusal that says what is needed, for who may do less.
+    pub fn must_be(&self, role: Role) -> Result<(), Refusal> {
+        if self.role >= role {
+            return Ok(());
+        }
+        let sentence = format!("this needs the role `{}`, and {} is `{}`: ask an admin", role.word(), self.name, self.role.word());
+        Err(Refusal::new(StatusCode::FORBIDDEN, "role_too_low", sentence))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Person {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let unknown = || Refusal::new(StatusCode::FORBIDDEN, "nobody", "nobody is known to ask for this".to_owned());
+        parts.extensions.get::<Self>().cloned().ok_or_else(unknown).map_err(|refusal| refusal.asked_at(parts.uri.path()))
+    }
+}
