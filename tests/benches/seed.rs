@@ -124,7 +124,10 @@ pub(crate) fn journal(path: &Path, calls: u64) -> Result<String> {
                 call.execute(params![seq, id, source, at - 120_000_000, at, status, reason, pipeline, verdict])?;
                 outcome.execute(params![seq, said.to_string(), at])?;
                 let number: String = who.phone.chars().rev().filter(char::is_ascii_digit).collect();
-                words.execute(params![seq, format!("{} {} n{number} i{}", who.name, who.email, &id[source.len() + 1..])])?;
+                words.execute(params![
+                    seq,
+                    format!("{} e{} n{number} i{}", who.name, who.email.replace(['.', '@'], ""), &id[source.len() + 1..])
+                ])?;
                 plan.execute(params![seq, decision.to_string(), pipeline, at])?;
                 let url = |object: &str, id: &str| format!("https://crm.example/{object}/{id}");
                 let receipt = json!([{"field": "Phone", "state": "landed", "value": who.phone, "policy": "fill", "origin": "mappings/crm/contact.toml:7"}]);

@@ -4,14 +4,18 @@
 
 use aftercall_config::call::CallOutcome;
 
-/// The caller's names, company and address as they are; each number as `n` and its digits from behind, so that any spelling of it is a
-/// beginning of the word; the platform's id as `i` and its letters and digits.
+/// The caller's names and company as they are; each number as `n` and its digits from behind, so that any spelling of it is a beginning of
+/// the word; the address as `e` and the platform's id as `i`, each with its letters and digits.
 pub(super) fn words(call: &CallOutcome) -> String {
     let caller = &call.caller;
-    let texts = [&caller.name, &caller.first_name, &caller.last_name, &caller.company, &caller.email].into_iter().flatten().cloned();
+    let texts = [&caller.name, &caller.first_name, &caller.last_name, &caller.company].into_iter().flatten().cloned();
     let numbers = [&caller.phone, &caller.callback_phone].into_iter().flatten().map(|number| number_word(number));
-    let id: String = call.id.chars().filter(char::is_ascii_alphanumeric).collect();
-    let all: Vec<String> = texts.chain(numbers.filter(|word| word.len() > 1)).chain([format!("i{}", id.to_ascii_lowercase())]).collect();
+    let compact = |kind: &str, text: &str| {
+        let kept: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
+        format!("{kind}{}", kept.to_ascii_lowercase())
+    };
+    let named = caller.email.as_deref().map(|email| compact("e", email)).into_iter().chain([compact("i", &call.id)]);
+    let all: Vec<String> = texts.chain(numbers.chain(named).filter(|word| word.len() > 1)).collect();
     all.join(" ")
 }
 
@@ -31,10 +35,11 @@ mod tests {
         let caller = Caller {
             phone: text("+1 (312) 555-0142"),
             callback_phone: text("withheld"),
+            email: text("N.W@acme.example"),
             name: text("Nora Whitfield"),
             ..Caller::default()
         };
         let call = CallOutcome { id: "C-1".to_owned(), caller, ..CallOutcome::default() };
-        assert_eq!(words(&call), "Nora Whitfield n24105552131 ic1");
+        assert_eq!(words(&call), "Nora Whitfield n24105552131 enwacmeexample ic1");
     }
 }

@@ -12,9 +12,11 @@ CREATE INDEX writes_connection ON writes(connection, call) WHERE state <> 'skipp
 CREATE INDEX writes_record ON writes(record_id) WHERE record_id IS NOT NULL;
 CREATE INDEX payloads_unrecognised_at ON payloads(received_at) WHERE kind = 'unrecognised';
 
--- How many calls there are of each kind in each hour of UTC, and between which numbers they are. '' stands for NULL.
-CREATE TABLE calls_by_hour (
-  hour     INTEGER NOT NULL,
+-- How many calls there are of each kind in each hour and in each week of UTC (168 hours from 1970), and between which numbers they are. '' stands
+-- for NULL. A long time is weeks with some hours at its ends.
+CREATE TABLE calls_by_time (
+  hours    INTEGER NOT NULL,
+  at       INTEGER NOT NULL,
   source   TEXT NOT NULL,
   pipeline TEXT NOT NULL,
   verdict  TEXT NOT NULL,
@@ -22,41 +24,58 @@ CREATE TABLE calls_by_hour (
   calls    INTEGER NOT NULL,
   first    INTEGER NOT NULL,
   last     INTEGER NOT NULL,
-  PRIMARY KEY (hour, source, pipeline, verdict, status)
+  PRIMARY KEY (hours, at, source, pipeline, verdict, status)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO calls_by_hour
-  SELECT received_at / 3600000000, source, coalesce(pipeline, ''), coalesce(verdict, ''), status, count(*), min(seq), max(seq)
-  FROM calls GROUP BY 1, 2, 3, 4, 5;
+INSERT INTO calls_by_time
+  SELECT 1, received_at / 3600000000, source, coalesce(pipeline, ''), coalesce(verdict, ''), status, count(*), min(seq), max(seq)
+  FROM calls GROUP BY 2, 3, 4, 5, 6;
+INSERT INTO calls_by_time
+  SELECT 168, at / 168, source, pipeline, verdict, status, sum(calls), min(first), max(last)
+  FROM calls_by_time WHERE hours = 1 GROUP BY 2, 3, 4, 5, 6;
 
 -- By triggers: then they hold, whoever changes a call.
 CREATE TRIGGER calls_counted AFTER INSERT ON calls BEGIN
-  INSERT INTO calls_by_hour VALUES
-    (new.received_at / 3600000000, new.source, coalesce(new.pipeline, ''), coalesce(new.verdict, ''), new.status, 1, new.seq, new.seq)
+  INSERT INTO calls_by_time VALUES
+    (1, new.received_at / 3600000000, new.source, coalesce(new.pipeline, ''), coalesce(new.verdict, ''), new.status, 1, new.seq, new.seq),
+    (168, new.received_at / 604800000000, new.source, coalesce(new.pipeline, ''), coalesce(new.verdict, ''), new.status, 1, new.seq, new.seq)
     ON CONFLICT DO UPDATE SET calls = calls + 1, first = min(first, excluded.first), last = max(last, excluded.last);
 END;
 CREATE TRIGGER calls_recounted AFTER UPDATE OF status, pipeline, verdict ON calls
   WHEN old.status <> new.status OR old.pipeline IS NOT new.pipeline OR old.verdict IS NOT new.verdict BEGIN
-  UPDATE calls_by_hour SET calls = calls - 1
-    WHERE hour = old.received_at / 3600000000 AND source = old.source AND pipeline = coalesce(old.pipeline, '')
-      AND verdict = coalesce(old.verdict, '') AND status = old.status;
-  DELETE FROM calls_by_hour
-    WHERE hour = old.received_at / 3600000000 AND source = old.source AND pipeline = coalesce(old.pipeline, '')
-      AND verdict = coalesce(old.verdict, '') AND status = old.status AND calls = 0;
-  INSERT INTO calls_by_hour VALUES
-    (new.received_at / 3600000000, new.source, coalesce(new.pipeline, ''), coalesce(new.verdict, ''), new.status, 1, new.seq, new.seq)
+  UPDATE calls_by_time SET calls = calls - 1
+    WHERE hours = 1 AND at = old.received_at / 3600000000 AND source = old.source
+      AND pipeline = coalesce(old.pipeline, '') AND verdict = coalesce(old.verdict, '') AND status = old.status;
+  UPDATE calls_by_time SET calls = calls - 1
+    WHERE hours = 168 AND at = old.received_at / 604800000000 AND source = old.source
+      AND pipeline = coalesce(old.pipeline, '') AND verdict = coalesce(old.verdict, '') AND status = old.status;
+  DELETE FROM calls_by_time
+    WHERE hours = 1 AND at = old.received_at / 3600000000 AND source = old.source
+      AND pipeline = coalesce(old.pipeline, '') AND verdict = coalesce(old.verdict, '') AND status = old.status AND calls = 0;
+  DELETE FROM calls_by_time
+    WHERE hours = 168 AND at = old.received_at / 604800000000 AND source = old.source
+      AND pipeline = coalesce(old.pipeline, '') AND verdict = coalesce(old.verdict, '') AND status = old.status AND calls = 0;
+  INSERT INTO calls_by_time VALUES
+    (1, new.received_at / 3600000000, new.source, coalesce(new.pipeline, ''), coalesce(new.verdict, ''), new.status, 1, new.seq, new.seq),
+    (168, new.received_at / 604800000000, new.source, coalesce(new.pipeline, ''), coalesce(new.verdict, ''), new.status, 1, new.seq, new.seq)
     ON CONFLICT DO UPDATE SET calls = calls + 1, first = min(first, excluded.first), last = max(last, excluded.last);
 END;
 CREATE TRIGGER calls_uncounted AFTER DELETE ON calls BEGIN
-  UPDATE calls_by_hour SET calls = calls - 1
-    WHERE hour = old.received_at / 3600000000 AND source = old.source AND pipeline = coalesce(old.pipeline, '')
-      AND verdict = coalesce(old.verdict, '') AND status = old.status;
-  DELETE FROM calls_by_hour
-    WHERE hour = old.received_at / 3600000000 AND source = old.source AND pipeline = coalesce(old.pipeline, '')
-      AND verdict = coalesce(old.verdict, '') AND status = old.status AND calls = 0;
+  UPDATE calls_by_time SET calls = calls - 1
+    WHERE hours = 1 AND at = old.received_at / 3600000000 AND source = old.source
+      AND pipeline = coalesce(old.pipeline, '') AND verdict = coalesce(old.verdict, '') AND status = old.status;
+  UPDATE calls_by_time SET calls = calls - 1
+    WHERE hours = 168 AND at = old.received_at / 604800000000 AND source = old.source
+      AND pipeline = coalesce(old.pipeline, '') AND verdict = coalesce(old.verdict, '') AND status = old.status;
+  DELETE FROM calls_by_time
+    WHERE hours = 1 AND at = old.received_at / 3600000000 AND source = old.source
+      AND pipeline = coalesce(old.pipeline, '') AND verdict = coalesce(old.verdict, '') AND status = old.status AND calls = 0;
+  DELETE FROM calls_by_time
+    WHERE hours = 168 AND at = old.received_at / 604800000000 AND source = old.source
+      AND pipeline = coalesce(old.pipeline, '') AND verdict = coalesce(old.verdict, '') AND status = old.status AND calls = 0;
 END;
 
--- The words by which people look for a call, one row for each call under its number: names, addresses, numbers from behind ("n" and the
--- digits reversed), the platform's id ("i" and its letters and digits). The text itself is not kept. Deleting the row erases it.
+-- The words by which people look for a call, one row for each call under its number: names, numbers from behind ("n" and the digits
+-- reversed), the address and the platform's id ("e" and "i" and their letters and digits). The text itself is not kept. Deleting the row erases it.
 CREATE VIRTUAL TABLE call_words USING fts5(
   words, content = '', contentless_delete = 1, detail = none, 
   tokenize = 'unicode61 remove_diacritics 2 categories ''L* N* Co Mc Mn'''
@@ -64,7 +83,13 @@ CREATE VIRTUAL TABLE call_words USING fts5(
 INSERT INTO call_words (rowid, words)
   SELECT c.seq, concat_ws(' ',
     json_extract(o.outcome, '$.caller.name'), json_extract(o.outcome, '$.caller.first_name'), json_extract(o.outcome, '$.caller.last_name'),
-    json_extract(o.outcome, '$.caller.company'), json_extract(o.outcome, '$.caller.email'),
+    json_extract(o.outcome, '$.caller.company'),
+    (WITH RECURSIVE r(text, at, kept) AS (
+        SELECT lower(json_extract(o.outcome, '$.caller.email')), 1, 'e'
+        UNION ALL
+        SELECT text, at + 1, CASE WHEN substr(text, at, 1) GLOB '[0-9a-z]' THEN kept || substr(text, at, 1) ELSE kept END
+          FROM r WHERE at <= length(text))
+      SELECT kept FROM r WHERE length(kept) > 1 ORDER BY at DESC LIMIT 1),
     (WITH RECURSIVE r(text, at, digits) AS (
         SELECT json_extract(o.outcome, '$.caller.phone'), 1, 'n'
         UNION ALL

@@ -23,8 +23,12 @@ const LOOKED_AT: usize = 20_000;
 const RECORD_CALLS: usize = 5_000;
 /// An hour, in microseconds.
 const HOUR: i64 = 3_600_000_000;
+/// The hours of a week: the coarser grain of the roll-up.
+const WEEK: i64 = 168;
 /// Fewer letters are taken as a whole word.
 const PREFIX: usize = 3;
+/// Fewer letters and digits of an id say nothing.
+const ID: usize = 2;
 /// Fewer digits are no number, and more begin one.
 const DIGITS: usize = 4;
 
@@ -142,6 +146,18 @@ enum By {
     Number,
 }
 
+/// A time of whole hours as stretches of the roll-up: its grain in hours, from, and to without it. Weeks as far as they go.
+fn stretches(from: Option<i64>, to: Option<i64>) -> impl Iterator<Item = [i64; 3]> {
+    let (begin, end) = (from.unwrap_or(i64::MIN), to.unwrap_or(i64::MAX));
+    let (first, last) = (from.map_or(i64::MIN, |from| (from + WEEK - 1).div_euclid(WEEK)), to.map_or(i64::MAX, |to| to.div_euclid(WEEK)));
+    let stretches = if first < last {
+        [[WEEK, first, last], [1, begin, first.saturating_mul(WEEK)], [1, last.saturating_mul(WEEK), end]]
+    } else {
+        [[1, begin, end], [1, 0, 0], [1, 0, 0]]
+    };
+    stretches.into_iter().filter(|[_, from, to]| from < to)
+}
+
 /// `None` where nothing can fit.
 fn reach(conn: &Connection, filter: &LogFilter) -> Result<Option<Reach>, Fault> {
     let kind = &filter.of;
@@ -160,13 +176,22 @@ fn reach(conn: &Connection, filter: &LogFilter) -> Result<Option<Reach>, Fault> 
         sql.push_str(&format!(", {what} FILTER (WHERE {joint})"));
         values.extend(states.iter().cloned().chain(given.iter().cloned()));
     }
-    sql.push_str(" FROM calls_by_hour WHERE hour >= ? AND hour <= ?");
-    values.push(us(kind.since).map_or(i64::MIN, |at| at.div_euclid(HOUR)).into());
-    values.push(us(kind.until).map_or(i64::MAX, |at| at.div_euclid(HOUR)).into());
-    let (all, sizes, first, last) = conn.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| {
-        let sizes: [i64; 4] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
-        Ok((row.get::<_, i64>(0)?, sizes, row.get::<_, Option<i64>>(5)?, row.get::<_, Option<i64>>(6)?))
-    })?;
+    sql.push_str(" FROM calls_by_time WHERE hours = ? AND at >= ? AND at < ?");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let (mut all, mut sizes) = (0, [0_i64; 4]);
+    let (mut first, mut last): (Option<i64>, Option<i64>) = (None, None);
+    let from = us(kind.since).map(|at| at.div_euclid(HOUR));
+    let to = us(kind.until).map(|at| (at - 1).div_euclid(HOUR) + 1);
+    for stretch in stretches(from, to) {
+        let mut rows = statement.query(params_from_iter(values.iter().cloned().chain(stretch.map(Value::from))))?;
+        let Some(row) = rows.next()? else { continue };
+        all += row.get::<_, i64>(0)?;
+        for (at, size) in sizes.iter_mut().enumerate() {
+            *size += row.get::<_, i64>(at + 1)?;
+        }
+        first = [first, row.get(5)?].into_iter().flatten().min();
+        last = last.max(row.get(6)?);
+    }
     let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
     if filter.text.is_some() {
         return Ok(Some(Reach { first, last, by: By::Text }));
@@ -294,8 +319,11 @@ fn question(text: &str) -> Option<String> {
     }
     if !text.trim().contains(char::is_whitespace) {
         let own = text.rsplit_once(':').map_or(text, |(_, own)| own);
-        ways.extend([compact(own)].into_iter().filter(|id| !id.is_empty()).map(|id| format!("\"i{id}\" *")));
+        let named = [("i", compact(own), ID), ("e", compact(text), PREFIX)];
+        ways.extend(named.into_iter().filter(|(_, word, least)| word.len() >= *least).map(|(kind, word, _)| format!("\"{kind}{word}\" *")));
     }
+    // Of an address nobody wants everybody who has the same provider.
+    let text = if text.contains('@') { "" } else { text };
     let words: Vec<String> = text
         .split(|c: char| !(c.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&c)))
         .filter(|word| !word.is_empty())
@@ -315,18 +343,14 @@ pub(crate) fn log_counts(conn: &Connection, kind: &LogKind) -> Result<LogCounts,
     let to = us(kind.until).map(|at| at.div_euclid(HOUR));
     let whole = from.zip(to).is_none_or(|(from, to)| from < to);
     if whole {
-        let mut hours = Conditions::default();
-        hours.and_number("hour >= ?", from);
-        hours.and_number("hour < ?", to);
-        hours.and_text("source = ?", kind.source.as_ref());
-        hours.and_text("pipeline = ?", kind.pipeline.as_ref());
-        hours.and_text("verdict = ?", kind.verdict.as_ref());
-        add(
-            conn,
-            &format!("SELECT status, sum(calls) FROM calls_by_hour WHERE 1{} GROUP BY status", hours.sql),
-            hours.values,
-            &mut counts,
-        )?;
+        let mut of = Conditions::default();
+        of.and_text("source = ?", kind.source.as_ref());
+        of.and_text("pipeline = ?", kind.pipeline.as_ref());
+        of.and_text("verdict = ?", kind.verdict.as_ref());
+        let sql = format!("SELECT status, sum(calls) FROM calls_by_time WHERE hours = ? AND at >= ? AND at < ?{} GROUP BY status", of.sql);
+        for stretch in stretches(from, to) {
+            add(conn, &sql, stretch.into_iter().map(Value::from).chain(of.values.iter().cloned()).collect(), &mut counts)?;
+        }
     }
     let edges = match whole {
         true => [from.map(|from| (us(kind.since), Some(from * HOUR))), to.map(|to| (Some(to * HOUR), us(kind.until)))],
@@ -367,7 +391,7 @@ pub(crate) fn last_event(conn: &Connection) -> Result<i64, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::question;
+    use super::{question, stretches};
 
     #[track_caller]
     fn check(text: &str, expected: Option<&str>) {
@@ -375,13 +399,26 @@ mod tests {
     }
 
     #[test]
+    fn a_long_time_is_weeks_with_hours_at_its_ends() {
+        let of = |from, to| stretches(from, to).collect::<Vec<_>>();
+        assert_eq!(of(None, None), [[168, i64::MIN, i64::MAX]]);
+        assert_eq!(of(Some(160), Some(170)), [[1, 160, 170]]);
+        assert_eq!(of(Some(160), Some(340)), [[168, 1, 2], [1, 160, 168], [1, 336, 340]]);
+        assert_eq!(of(Some(168), Some(336)), [[168, 1, 2]]);
+        assert_eq!(of(Some(170), None), [[168, 2, i64::MAX], [1, 170, 336]]);
+        assert_eq!(of(None, Some(5)), [[168, i64::MIN, 0], [1, 0, 5]]);
+        assert!(of(Some(7), Some(7)).is_empty());
+    }
+
+    #[test]
     fn what_people_type_becomes_a_question() {
-        check("Nora", Some("\"inora\" * OR (\"Nora\" *)"));
+        check("Nora", Some("\"inora\" * OR \"enora\" * OR (\"Nora\" *)"));
         check("Bo Li", Some("(\"Bo\" AND \"Li\")"));
         check("(312) 555-0142", Some("\"n2410555213\" * OR (\"312\" * AND \"555\" * AND \"0142\" *)"));
-        check("0041446681", Some("\"n18664414\" * OR \"i0041446681\" * OR (\"0041446681\" *)"));
-        check("json:c-1", Some("\"ic1\" * OR (\"json\" * AND \"c\" AND \"1\")"));
+        check("0041446681", Some("\"n18664414\" * OR \"i0041446681\" * OR \"e0041446681\" * OR (\"0041446681\" *)"));
+        check("json:c-1", Some("\"ic1\" * OR \"ejsonc1\" * OR (\"json\" * AND \"c\" AND \"1\")"));
         check("\"; DROP", Some("(\"DROP\" *)"));
+        check("nora@acme.example", Some("\"inoraacmeexample\" * OR \"enoraacmeexample\" *"));
         check("%% ", None);
         check("", None);
     }
