@@ -51,7 +51,7 @@ fn answer(person: &Person, mut value: Value) -> Response {
 /// `GET /v1/log/calls`.
 pub(super) async fn calls(State(web): State<Web>, person: Person, Query(pairs): Pairs) -> Result<Response, Refusal> {
     let zone = web.service.versions.live().timezone.clone();
-    let asked = Asked::read(&pairs, &zone, Timestamp::now(), false).map_err(|error| Refusal::wrong(error).as_json())?;
+    let asked = Asked::read(&pairs, &zone, Timestamp::now(), false).map_err(|error| Refusal::wrong(error).for_program())?;
     let log = web.service.journal.log(asked.filter.clone()).await.map_err(json_error)?;
     let counts = web.service.journal.log_counts(asked.filter.of).await.map_err(json_error)?;
     Ok(answer(&person, view::calls::log_json(&log, &counts)))
@@ -59,7 +59,7 @@ pub(super) async fn calls(State(web): State<Web>, person: Person, Query(pairs): 
 
 /// `GET /v1/log/calls/{id}`.
 pub(super) async fn one(State(web): State<Web>, person: Person, Path(id): Path<String>) -> Result<Response, Refusal> {
-    let story = call::find(&web, &id).await.map_err(Refusal::as_json)?;
+    let story = call::find(&web, &id).await.map_err(Refusal::for_program)?;
     Ok(answer(&person, view::story::json(&story)))
 }
 
@@ -87,12 +87,12 @@ pub(super) async fn resolve(State(web): State<Web>, person: Person, Path(id): Pa
 }
 
 async fn done(web: &Web, person: &Person, id: &str, what: Act, wish: &Wish) -> Result<Response, Refusal> {
-    let (story, recorded) = act(web, person, id, what, &Said::because(&wish.reason)).await.map_err(Refusal::as_json)?;
+    let (story, recorded) = act(web, person, id, what, &Said::because(&wish.reason)).await.map_err(Refusal::for_program)?;
     Ok(answer(person, json!({"version": 1, "call": story.call.id, "status": recorded.status})))
 }
 
 fn json_error(error: crate::journal::Error) -> Refusal {
-    Refusal::from(error).as_json()
+    Refusal::from(error).for_program()
 }
 
 /// `GET /v1/openapi.json`.

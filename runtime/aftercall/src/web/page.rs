@@ -88,7 +88,7 @@ impl Refusal {
     }
 
     /// The same, for a program.
-    pub(super) fn as_json(self) -> Self {
+    pub(super) fn for_program(self) -> Self {
         Self { as_json: true, ..self }
     }
 

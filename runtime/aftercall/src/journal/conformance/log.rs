@@ -100,6 +100,8 @@ pub(in crate::journal) async fn the_log_finds(journal: &dyn Journal) -> Case {
     }
     let narrow = LogFilter { text: Some("nora".to_owned()), status: vec![CallStatus::Landed], ..LogFilter::default() };
     assert_eq!(ids(journal, narrow).await?, ["a1"]);
+    let kind = LogKind { source: Some("phone".to_owned()), ..LogKind::default() };
+    assert_eq!(ids(journal, LogFilter { of: kind, text: Some("0142".to_owned()), ..LogFilter::default() }).await?, ["a3"]);
     // Amended words are those that count.
     let amended = with(call_saying("a1", &["a1"], "otherwise"), |call| call.words = "Norma Vale ia1".to_owned());
     accept(journal, amended).await?;

@@ -3,7 +3,7 @@
 //! Candidates come from the one index that has the fewest, newest first, and each is held against all that was asked for. The roll-up by
 //! hour says beforehand how many there are and between which numbers; at most [`LOOKED_AT`] are looked at for a page.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Statement, params, params_from_iter, types::Value};
@@ -17,7 +17,7 @@ use super::{
     calls::{COLUMNS, count_writes, summary},
 };
 
-/// How many candidates are looked at for one page: a millisecond for a hundred or so.
+/// How many candidates are looked at for one page: a few tens of milliseconds.
 const LOOKED_AT: usize = 20_000;
 /// A record that more calls than this wrote is a person whom the newest of them find.
 const RECORD_CALLS: usize = 5_000;
@@ -133,9 +133,12 @@ struct Reach {
     first: i64,
     last: i64,
     by: By,
+    /// Of those that words find only these are looked at: there are few of them.
+    within: Option<By>,
 }
 
 /// Where candidates come from.
+#[derive(Clone, Copy)]
 enum By {
     Text,
     Status,
@@ -193,9 +196,6 @@ fn reach(conn: &Connection, filter: &LogFilter) -> Result<Option<Reach>, Fault> 
         last = last.max(row.get(6)?);
     }
     let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
-    if filter.text.is_some() {
-        return Ok(Some(Reach { first, last, by: By::Text }));
-    }
     // Several states are not in order under their index, so they are sorted: only while they are few.
     let several = filter.status.len() > 1 && sizes[0] > limit(LOOKED_AT);
     let mut ways = vec![(all, By::Number)];
@@ -212,8 +212,11 @@ fn reach(conn: &Connection, filter: &LogFilter) -> Result<Option<Reach>, Fault> 
         // As many as can be looked at: then there may be any number of them.
         ways.push((if few < limit(LOOKED_AT) { few } else { all - 1 }, By::Connection));
     }
-    let by = ways.into_iter().min_by_key(|(size, _)| *size).map_or(By::Number, |(_, by)| by);
-    Ok(Some(Reach { first, last, by }))
+    let (size, by) = ways.into_iter().min_by_key(|(size, _)| *size).unwrap_or((all, By::Number));
+    Ok(Some(match filter.text {
+        Some(_) => Reach { first, last, by: By::Text, within: (size <= limit(LOOKED_AT)).then_some(by) },
+        None => Reach { first, last, by, within: None },
+    }))
 }
 
 /// Hands out candidates, newest first, until `look` has enough.
@@ -225,7 +228,16 @@ fn each(conn: &Connection, filter: &LogFilter, reach: &Reach, look: &mut dyn FnM
         (sql, value.iter().cloned().map(Value::from).collect::<Vec<_>>())
     };
     let (sql, mut values) = match reach.by {
-        By::Text => return by_text(conn, filter.text.as_deref().unwrap_or_default(), &range, look),
+        By::Text => {
+            let text = filter.text.as_deref().unwrap_or_default();
+            let Some(by) = reach.within else { return by_text(conn, text, &range, look) };
+            let mut few: HashSet<i64> = HashSet::new();
+            each(conn, filter, &Reach { by, within: None, ..*reach }, &mut |seq| {
+                few.insert(seq);
+                Ok(true)
+            })?;
+            return by_text(conn, text, &range, &mut |seq| if few.contains(&seq) { look(seq) } else { Ok(true) });
+        }
         By::Source => by_value("source", &kind.source),
         By::Pipeline => by_value("pipeline", &kind.pipeline),
         By::Verdict => by_value("verdict", &kind.verdict),
