@@ -171,6 +171,7 @@ fn a_retry_by_the_page_lands_the_call_once() {
         "mappings/",
         "pipelines/front-desk.toml:",
         "guarantee",
+        " bytes, as it came",
     ] {
         assert!(shown.contains(expected), "no {expected:?} in:\n{shown}");
     }

@@ -16,6 +16,9 @@ use super::{Person, Role, Web, story as told};
 use crate::journal::{CallStatus, Seen, Story};
 use crate::work::{can_be_resolved, can_be_retried, in_doubt, sent_again};
 
+/// A payload of more bytes is not on the page, but by itself.
+const FOLDED: u64 = 64 * 1024;
+
 /// The call of an address, by its whole id or the beginning of it. Errors: there is none, or several.
 pub(super) async fn find(web: &Web, id: &str) -> Result<Story, Refusal> {
     let story = web.service.journal.call(id.to_owned()).await?;
@@ -31,13 +34,18 @@ pub(super) async fn page(State(web): State<Web>, person: Person, Path(id): Path<
     let outcome: CallOutcome = story.call.outcome.as_ref().and_then(|outcome| outcome.read().ok()).unwrap_or_default();
     let (who, reach) = caller(&person, &outcome);
     let done = pairs.iter().find(|(name, _)| name == "done").and_then(|(_, what)| said(what));
+    let mut bodies = Vec::new();
+    for payload in story.payloads.iter().filter(|payload| person.sees_all() && payload.bytes <= FOLDED).rev().take(3) {
+        bodies.extend(web.service.journal.payload(payload.id).await?.map(|body| (payload.id, body)));
+    }
     let title = if who.is_empty() { story.call.id.clone() } else { who.clone() };
     let main = html! {
         h1 { (who) " " span.soft { (reach) } }
         @if let Some(done) = done { p.note role="status" { (done) } }
         div #head data-live { (head(&person, &story, &outcome, &zone)) }
-        div #acts { (acts(&person, &story, &web.service.versions.live().version.0)) }
+        div #acts data-live { (acts(&person, &story, &web.service.versions.live().version.0)) }
         (told::outcome(&person, &story))
+        (told::payloads(&person, &story, &bodies))
         (told::decision(&person, &story))
         div #writes data-live { (told::writes(&person, &story, &zone)) }
         (told::revisions(&person, &story, &zone))

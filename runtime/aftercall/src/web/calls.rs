@@ -71,7 +71,7 @@ fn filters(asked: &Asked, project: &Project) -> Markup {
     let connections: Vec<&str> = project.connections.keys().map(String::as_str).collect();
     let choices = [
         ("status", "Status", &asked.status, status),
-        ("decision", "Caller", &asked.decision, DECISIONS.to_vec()),
+        ("decision", "Match", &asked.decision, DECISIONS.to_vec()),
         ("pipeline", "Pipeline", &asked.pipeline, pipelines),
         ("source", "Source", &asked.source, sources),
         ("connection", "Connection", &asked.connection, connections),

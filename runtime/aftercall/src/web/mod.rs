@@ -22,12 +22,15 @@ mod person;
 mod story;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
 use axum::response::Redirect;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use tokio_util::sync::CancellationToken;
+use tower_http::timeout::TimeoutLayer;
 
 use crate::service::Service;
 
@@ -36,6 +39,9 @@ pub use person::{Person, Role};
 
 /// The most that a form of ours has to say, in bytes.
 const LARGEST_FORM: usize = 64 * 1024;
+
+/// The longest that whoever sends a form may take over it, and that an answer may take to begin: a system that is read has its own limits.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What pages are made from.
 #[derive(Clone)]
@@ -75,5 +81,6 @@ pub fn router(web: Web) -> Router {
         .with_state(web)
         .merge(assets::router())
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
         .layer(middleware::from_fn(guard::headers))
 }

@@ -35,10 +35,24 @@ pub(super) fn outcome(person: &Person, story: &Story) -> Markup {
             thead { tr { th scope="col" { "Value" } th scope="col" { "What it is" } } }
             tbody { @for (name, value) in &lines { tr { th scope="row" { (plain(name)) } td { (of_outcome(person, name, value)) } } } }
         } }
-        @if person.sees_all() {
-            ul.plain { @for payload in &story.payloads {
-                li { a href={ (super::parts::call_address(&story.call.id)) "/payloads/" (payload.id) } { "Payload " (payload.id) } " from " (payload.source) ", " (payload.bytes) " bytes, as it came" }
-            } }
+    }
+}
+
+/// What was delivered, byte for byte, for who may see it. Those whose bytes are in `bodies` are folded in; the others are linked.
+pub(super) fn payloads(person: &Person, story: &Story, bodies: &[(i64, Vec<u8>)]) -> Markup {
+    let address = |id: i64| format!("{}/payloads/{id}", super::parts::call_address(&story.call.id));
+    let body = |id: i64| bodies.iter().find(|(known, _)| *known == id).map(|(_, body)| plain(&String::from_utf8_lossy(body)));
+    html! {
+        @for payload in story.payloads.iter().filter(|_| person.sees_all()) {
+            @let name = format!("Payload {} from {}, {} bytes, as it came", payload.id, payload.source, payload.bytes);
+            @match body(payload.id) {
+                Some(text) => details {
+                    summary { (name) }
+                    p { a href=(address(payload.id)) { "By itself" } }
+                    pre tabindex="0" { (text) }
+                },
+                None => p { a href=(address(payload.id)) { (name) } },
+            }
         }
     }
 }

@@ -36,6 +36,7 @@
     for (const old of document.querySelectorAll("[data-live]")) {
       const now = fresh.getElementById(old.id);
       if (!now || now.innerHTML === old.innerHTML) continue;
+      if ([...old.querySelectorAll(inputs)].some((input) => input === document.activeElement || input.value !== (input.defaultValue ?? input.value))) continue;
       const focus = document.activeElement;
       const line = old.contains(focus) && focus.closest("[id]")?.id;
       const place = line && [...document.getElementById(line).querySelectorAll("a, button")].indexOf(focus);
