@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aftercall::journal::{
-    CallChange, CallFilter, CallStatus, Error, Intervention, Journal as _, Record, Seen, Story, WriteChange, WriteRow, WriteState,
+    CallChange, CallFilter, CallStatus, Error, Intervention, Journal as _, Record, Seen, Story, Way, WriteChange, WriteRow, WriteState,
 };
 use jiff::SignedDuration;
 
@@ -38,6 +38,8 @@ pub(crate) async fn look(sim: &Arc<Sim>, tried: &mut BTreeMap<String, u32>) -> b
         let word = Intervention {
             call: story.call.seq,
             actor: "somebody".to_owned(),
+            way: Way::Cli,
+            what: "retry",
             reason: "looked".to_owned(),
             now: sim.now(),
             seen: Some(Seen::of(&story)),

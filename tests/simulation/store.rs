@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use aftercall::journal::{
-    Accepted, Answer, AnswerRow, Arrival, ArrivalKind, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Error, Guard,
-    Intervention, Journal, LaneLink, Lookup, NewPlan, NewReload, PlanOutcome, PlannedCall, PlannedFilter, Record, Recorded, Recording,
-    ReloadAnswer, ReloadFilter, ReloadRow, SealedToken, Story, Then, Unrecognised, WriteFilter, WriteRow, Written,
+    Accepted, AccessChange, Answer, AnswerRow, Arrival, ArrivalKind, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created,
+    Deed, DeedFilter, DeedRow, Error, Guard, Intervention, Journal, Key, LandedFilter, LandedRow, LaneLink, Lookup, NewPlan, NewReload,
+    NewSession, PlanOutcome, PlannedCall, PlannedFilter, Record, Recorded, Recording, ReloadAnswer, ReloadFilter, ReloadRow, SealedToken,
+    SessionRow, SignInTry, Story, Then, TokenRow, Unrecognised, UserRow, WriteFilter, WriteRow, Written,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use crate::process::Process;
@@ -139,6 +140,20 @@ impl Journal for Store {
         next_due(now: Timestamp) -> Option<Timestamp>;
         booked(resource: String, from: Timestamp, to: Timestamp) -> Vec<Booking>;
         intervene(intervention: Intervention) -> Recorded;
+        access_put(change: AccessChange, deed: Deed) -> ();
+        session_start(session: NewSession, deed: Deed) -> ();
+        session_seen(key: Key, now: Timestamp) -> ();
+        session_end(key: Key, deed: Deed) -> ();
+        token_used(name: String, now: Timestamp) -> ();
+        sign_in_try(asked: SignInTry) -> Option<Timestamp>;
+        sign_in_succeeded(own: Key, others: Vec<Key>) -> ();
+        deed_put(deed: Deed) -> ();
+        users() -> Vec<UserRow>;
+        session(key: Key, idle: SignedDuration, now: Timestamp) -> Option<SessionRow>;
+        api_tokens() -> Vec<TokenRow>;
+        api_token(key: Key, now: Timestamp) -> Option<TokenRow>;
+        deeds(filter: DeedFilter) -> Vec<DeedRow>;
+        landed(filter: LandedFilter) -> Vec<LandedRow>;
     }
 
     fn accept(&self, arrivals: Vec<Arrival>) -> Answer<'_, Vec<Accepted>> {

@@ -14,7 +14,7 @@ use super::talk::{self, data, talk as say};
 use super::{Format, ProjectDir};
 use crate::intake::of_outcome;
 use crate::journal::{
-    self, Accepted, Arrival, CallStatus, Intervention, Journal, Lookup, Seen, SqliteJournal, Story, accept_beside, config_beside,
+    self, Accepted, Arrival, CallStatus, Intervention, Journal, Lookup, Seen, SqliteJournal, Story, Way, accept_beside, config_beside,
     intervene_beside, lookup_beside,
 };
 use crate::service::{Service, lane_keys};
@@ -145,7 +145,9 @@ impl Road {
         let why = "a new plan of it was approved";
         let word = Intervention {
             call: story.call.seq,
-            actor: "apply".to_owned(),
+            actor: talk::who(None),
+            way: Way::Cli,
+            what: "apply",
             reason: why.to_owned(),
             now: Timestamp::now(),
             seen: Some(Seen::of(story)),

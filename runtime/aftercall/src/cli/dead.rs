@@ -116,7 +116,7 @@ pub(crate) fn resolve(args: &Args) -> anyhow::Result<u8> {
 /// `current` is there where the config as it is now is meant, and says whether nobody need be asked.
 fn run(
     args: &Args,
-    what: &str,
+    what: &'static str,
     current: Option<bool>,
     is_meant: &dyn Fn(&Story) -> bool,
     records: impl Fn(&Story) -> Result<Vec<Record>, String>,
@@ -175,7 +175,7 @@ fn run(
                 records.insert(0, Record::Version { config_version: found.version.clone() });
             }
             records.push(Record::Event(NewEvent { kind: what.to_owned(), write: None, data: json!({"reason": args.reason}).into() }));
-            Ok(Word { call: story.call.seq, id: story.call.id.clone(), seen: Some(Seen::of(story)), records })
+            Ok(Word { call: story.call.seq, id: story.call.id.clone(), seen: Some(Seen::of(story)), what, records })
         });
         let words = match words.collect::<Result<Vec<Word>, String>>() {
             Ok(words) => words,

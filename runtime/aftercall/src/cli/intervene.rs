@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::talk::{self, talk as say};
 use crate::journal::{
-    self, CallSeq, CallStatus, Intervention, Journal, Record, Seen, SqliteJournal, Story, config_beside, intervene_beside,
+    self, CallSeq, CallStatus, Intervention, Journal, Record, Seen, SqliteJournal, Story, Way, config_beside, intervene_beside,
 };
 use crate::service::Service;
 use crate::work::text_of;
@@ -26,6 +26,8 @@ pub(super) struct Word {
     pub(super) id: String,
     /// How it stood when it was decided, where that matters.
     pub(super) seen: Option<Seen>,
+    /// What it is, in a word.
+    pub(super) what: &'static str,
     /// What changes.
     pub(super) records: Vec<Record>,
 }
@@ -40,11 +42,12 @@ pub(super) async fn intervene(
     words: Vec<Word>,
     patience: Duration,
 ) -> anyhow::Result<Vec<Story>> {
-    let actor =
-        by.map(str::to_owned).or_else(|| std::env::var("USER").ok()).filter(|who| !who.is_empty()).unwrap_or_else(|| "cli".to_owned());
+    let actor = talk::who(by);
     let said = |word: &Word| Intervention {
         call: word.call,
         actor: actor.clone(),
+        way: Way::Cli,
+        what: word.what,
         reason: reason.to_owned(),
         now: Timestamp::now(),
         seen: word.seen.clone(),

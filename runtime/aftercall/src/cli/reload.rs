@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::talk::{self, data, talk as say};
 use super::{Format, ProjectDir};
-use crate::journal::{Journal, NewReload, ReloadFilter, ReloadRow, ReloadState, SqliteJournal, reload_beside, worked_by};
+use crate::journal::{Deed, Journal, NewReload, ReloadFilter, ReloadRow, ReloadState, SqliteJournal, Way, reload_beside, worked_by};
 use crate::view;
 
 /// Between two looks for the answer.
@@ -39,7 +39,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     if worked_by(&path).is_none() {
         anyhow::bail!("no service works {}: `aftercall run` starts one, with the project as it is", path.display());
     }
-    let new = NewReload { asked_by: "command".to_owned(), at_once: args.now, now: Timestamp::now() };
+    let now = Timestamp::now();
+    let deed = Deed::new(now, talk::who(None), Way::Cli, if args.now { "reload --now" } else { "reload" });
+    let new = NewReload { asked_by: "command".to_owned(), at_once: args.now, now, deed: Some(deed) };
     let id = reload_beside(&path, &new)?;
     if !args.wait {
         say("the service is asked; `aftercall status` tells what comes of it\n");

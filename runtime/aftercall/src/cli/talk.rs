@@ -78,6 +78,11 @@ pub(crate) fn count(findings: &[aftercall_config::finding::Finding]) -> String {
     }
 }
 
+/// Who gives a command: as they say, or the account that it runs under.
+pub(crate) fn who(by: Option<&str>) -> String {
+    by.map(str::to_owned).or_else(|| std::env::var("USER").ok()).filter(|who| !who.is_empty()).unwrap_or_else(|| "cli".to_owned())
+}
+
 /// A tokio runtime for a command.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::{
     Error,
     model::{
-        Accepted, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Guard, Intervention, LaneLink,
-        LogCounts, LogFilter, LogKind, LogPage, Lookup, NewPlan, NewReload, PlanOutcome, PlannedCall, PlannedFilter, Recorded, Recording,
-        ReloadAnswer, ReloadFilter, ReloadRow, SealedToken, Story, Unrecognised, WriteFilter, WriteRow, Written,
+        Accepted, AccessChange, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Deed, DeedFilter,
+        DeedRow, Guard, Intervention, Key, LandedFilter, LandedRow, LaneLink, LogCounts, LogFilter, LogKind, LogPage, Lookup, NewPlan,
+        NewReload, NewSession, PlanOutcome, PlannedCall, PlannedFilter, Recorded, Recording, ReloadAnswer, ReloadFilter, ReloadRow,
+        SealedToken, SessionRow, SignInTry, Story, TokenRow, Unrecognised, UserRow, WriteFilter, WriteRow, Written,
     },
 };
 
@@ -85,6 +86,52 @@ pub trait Journal: Send + Sync {
 
     /// Puts on record what came of a config: in the rows of those who asked, or in one of its own. Gives its number, the last of several.
     fn reload_answer(&self, answer: ReloadAnswer) -> Answer<'_, i64>;
+
+    /// Changes who may look and act, with its line in the trail.
+    ///
+    /// Errors: [`Error::AlreadyThere`] for a name that is taken, [`Error::NotFound`] for one that there is not.
+    fn access_put(&self, change: AccessChange, deed: Deed) -> Answer<'_, ()>;
+
+    /// Somebody has signed in: the session before it ends, and those whose time is over are forgotten.
+    ///
+    /// Errors: [`Error::NotFound`] where the user is gone, kept out, or has another password by now.
+    fn session_start(&self, session: NewSession, deed: Deed) -> Answer<'_, ()>;
+
+    /// Its user was there.
+    fn session_seen(&self, key: Key, now: Timestamp) -> Answer<'_, ()>;
+
+    /// A session ends; ending one that is over does nothing.
+    fn session_end(&self, key: Key, deed: Deed) -> Answer<'_, ()>;
+
+    /// A token was used.
+    fn token_used(&self, name: String, now: Timestamp) -> Answer<'_, ()>;
+
+    /// Counts a try at signing in, before it is checked. `Some`: too many; it does not count, and from that time on there is room again.
+    fn sign_in_try(&self, asked: SignInTry) -> Answer<'_, Option<Timestamp>>;
+
+    /// Who tried is who they say: what was counted for `own` is forgotten, and of the others this one try.
+    fn sign_in_succeeded(&self, own: Key, others: Vec<Key>) -> Answer<'_, ()>;
+
+    /// Puts on the trail what somebody did that has no other transaction.
+    fn deed_put(&self, deed: Deed) -> Answer<'_, ()>;
+
+    /// The users, by name.
+    fn users(&self) -> Answer<'_, Vec<UserRow>>;
+
+    /// A session that counts now: not over, its user seen within `idle` and not kept out.
+    fn session(&self, key: Key, idle: SignedDuration, now: Timestamp) -> Answer<'_, Option<SessionRow>>;
+
+    /// The tokens, by name.
+    fn api_tokens(&self) -> Answer<'_, Vec<TokenRow>>;
+
+    /// The token with this hash, if it counts now.
+    fn api_token(&self, key: Key, now: Timestamp) -> Answer<'_, Option<TokenRow>>;
+
+    /// What people did.
+    fn deeds(&self, filter: DeedFilter) -> Answer<'_, Vec<DeedRow>>;
+
+    /// Writes that have landed, with their receipts.
+    fn landed(&self, filter: LandedFilter) -> Answer<'_, Vec<LandedRow>>;
 
     /// The call's turn, and whether it has taken it; otherwise the one that the next call would get. What a dry run shows.
     fn peek_turn(&self, route: String, call: String) -> Answer<'_, (i64, bool)>;

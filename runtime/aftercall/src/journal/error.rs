@@ -53,6 +53,12 @@ pub enum Error {
         /// Some of them, at most five.
         candidates: Vec<String>,
     },
+    /// Something of this name is there.
+    #[error("there is a {what} already; choose another name, or change that one")]
+    AlreadyThere {
+        /// What it is, by its name.
+        what: String,
+    },
     /// Another process owns the file.
     #[error("{} is in use by process {pid}; stop it, or ask it over its own address, or give this one another journal", .path.display())]
     InUse {

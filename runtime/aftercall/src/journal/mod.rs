@@ -16,13 +16,15 @@ mod sqlite;
 pub use api::{Answer, Journal};
 pub use error::Error;
 pub use model::{
-    Accepted, AnswerKind, AnswerRow, Arrival, ArrivalKind, Booking, CallChange, CallFilter, CallSeq, CallStatus, CallSummary, Claim,
-    ClaimedCall, Claiming, Counts, Created, EventRow, Fence, FieldWritten, Guard, Intervention, Json, LaneId, LaneLink, LogCounts,
-    LogFilter, LogKind, LogPage, Lookup, NewAnswer, NewCall, NewEvent, NewPlan, NewReload, NewWrite, Order, PayloadRow, PlanOutcome,
-    PlanRow, PlannedCall, PlannedFilter, Record, Recorded, Recording, ReloadAnswer, ReloadFilter, ReloadRow, ReloadState, RevisionRow,
-    SealedToken, Seen, SlotAsk, Story, Then, Trouble, Unrecognised, WriteChange, WriteFilter, WriteOutcome, WriteRow, WriteState, Written,
+    Accepted, AccessChange, AnswerKind, AnswerRow, Arrival, ArrivalKind, Booking, CallChange, CallFilter, CallSeq, CallStatus, CallSummary,
+    Claim, ClaimedCall, Claiming, Counts, Created, Deed, DeedFilter, DeedRow, EventRow, Fence, FieldWritten, Guard, Intervention, Json,
+    Key, Landed, LandedFilter, LandedRow, LaneId, LaneLink, LogCounts, LogFilter, LogKind, LogPage, Lookup, NewAnswer, NewCall, NewEvent,
+    NewPlan, NewReload, NewSession, NewWrite, Order, PayloadRow, PlanOutcome, PlanRow, PlannedCall, PlannedFilter, Record, Recorded,
+    Recording, ReloadAnswer, ReloadFilter, ReloadRow, ReloadState, RevisionRow, Role, SealedToken, Seen, SessionRow, SignInTry, SlotAsk,
+    Story, Then, TokenRow, Trouble, Unrecognised, UserRow, Way, WriteChange, WriteFilter, WriteOutcome, WriteRow, WriteState, Written,
     WrittenRecord,
 };
 pub use sqlite::{
-    SqliteJournal, SqliteOptions, accept_beside, config_beside, intervene_beside, lookup_beside, reload_beside, token_beside, worked_by,
+    SqliteJournal, SqliteOptions, accept_beside, access_beside, config_beside, intervene_beside, lookup_beside, reload_beside,
+    token_beside, worked_by,
 };

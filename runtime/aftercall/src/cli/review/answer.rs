@@ -110,6 +110,7 @@ async fn carry_out(args: &Args, story: &Story, answer: NewAnswer, patience: Dura
         call: story.call.seq,
         id: story.call.id.clone(),
         seen: None,
+        what: "answer",
         // Or the caller's next call would be matched before this one stands where it belongs.
         records: vec![Record::Answer(answer), again("a person has answered", true, Timestamp::now())],
     };

@@ -3,7 +3,7 @@
 use super::support::*;
 use crate::journal::{
     AnswerKind, CallFilter, CallSeq, CallStatus, Claim, Created, Intervention, Journal, NewAnswer, NewPlan, NewWrite, Order, PlanOutcome,
-    Record, Then, WriteOutcome, WriteState,
+    Record, Then, Way, WriteOutcome, WriteState,
 };
 
 fn contact(id: &str) -> NewAnswer {
@@ -13,7 +13,10 @@ fn contact(id: &str) -> NewAnswer {
 async fn answer(journal: &dyn Journal, call: CallSeq, second: i64, answer: NewAnswer) -> Case {
     let (actor, reason) = ("olga".to_owned(), "she said so".to_owned());
     let records = vec![Record::Answer(answer), again_at(second, true)];
-    journal.intervene(Intervention { call, actor, reason, now: at(second), seen: None, records }).await.map(drop)
+    journal
+        .intervene(Intervention { call, actor, way: Way::Web, what: "answer", reason, now: at(second), seen: None, records })
+        .await
+        .map(drop)
 }
 
 /// Plans a call with a question, applies its write and ends it.

@@ -96,7 +96,7 @@ pub(in crate::journal) async fn a_reload_is_asked_for_and_answered(journal: &dyn
         now: at(second),
     };
     assert!(of(&[]).await?.is_empty());
-    let asking = |at_once, second| journal.reload_ask(NewReload { asked_by: "command".to_owned(), at_once, now: at(second) });
+    let asking = |at_once, second| journal.reload_ask(NewReload { asked_by: "command".to_owned(), at_once, now: at(second), deed: None });
     let (one, two) = (asking(false, 0).await?, asking(true, 1).await?);
     let open: Vec<(i64, bool)> = of(&[ReloadState::Asked]).await?.iter().map(|row| (row.id, row.at_once)).collect();
     assert_eq!(open, [(two, true), (one, false)], "the newest first");

@@ -1,5 +1,6 @@
 //! What every store must do, as one suite: each case gets an empty journal and knows nothing of what is behind it.
 
+pub(super) mod access;
 pub(super) mod answers;
 pub(super) mod intake;
 pub(super) mod keep;
@@ -9,6 +10,7 @@ pub(super) mod plans;
 pub(super) mod reads;
 pub(super) mod records;
 pub(super) mod support;
+pub(super) mod trail;
 
 /// Makes one test of each case; `$with` opens an empty journal and hands it to the case.
 macro_rules! suite {
@@ -125,6 +127,22 @@ macro_rules! every_case {
                 people_are_found_by_their_keys
                 the_newest_token_counts
                 a_reload_is_asked_for_and_answered
+            }
+            access {
+                a_name_is_taken_once
+                what_changes_about_a_user_ends_their_sessions
+                a_session_is_over_in_its_time
+                the_session_before_ends
+                who_is_kept_out_meanwhile_does_not_come_in
+                a_token_counts_until_it_ends
+                tries_are_counted_before_they_are_checked
+                who_succeeds_starts_anew
+            }
+            trail {
+                what_a_person_did_is_on_the_trail
+                the_trail_pages
+                what_has_landed_is_found_by_what_is_asked
+                what_gave_way_is_still_told
             }
         }
     };

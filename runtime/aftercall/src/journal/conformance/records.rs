@@ -2,7 +2,7 @@
 
 use super::support::*;
 use crate::journal::{
-    CallStatus, Created, Error, FieldWritten, Intervention, Journal, NewEvent, PlanOutcome, Record, Seen, Then, Trouble, WriteChange,
+    CallStatus, Created, Error, FieldWritten, Intervention, Journal, NewEvent, PlanOutcome, Record, Seen, Then, Trouble, Way, WriteChange,
     WriteOutcome, WriteState,
 };
 
@@ -130,6 +130,8 @@ pub(in crate::journal) async fn a_person_reopens_a_dead_letter(journal: &dyn Jou
     let intervention = Intervention {
         call: seq,
         actor: "olga".to_owned(),
+        way: Way::Cli,
+        what: "retry",
         reason: "the field exists now".to_owned(),
         now: at(100),
         seen: None,
@@ -153,7 +155,7 @@ pub(in crate::journal) async fn a_person_chooses_another_version(journal: &dyn J
     record(journal, &claim, 0, vec![Record::Write(dead), Record::Write(done), status_change(CallStatus::Dead)], Then::Release).await?;
     let records = vec![Record::Version { config_version: "another".to_owned() }, again_at(100, false)];
     let (actor, reason) = ("olga".to_owned(), "mended".to_owned());
-    journal.intervene(Intervention { call: seq, actor, reason, now: at(100), seen: None, records }).await?;
+    journal.intervene(Intervention { call: seq, actor, way: Way::Cli, what: "retry", reason, now: at(100), seen: None, records }).await?;
     let claim = only(claims(journal, 100, 9).await?);
     assert_eq!(claim.call.config_version, "another");
     let before = claim.plan.as_ref().map(|plan| plan.config_version.clone()).unwrap_or_default();
@@ -181,6 +183,8 @@ pub(in crate::journal) async fn the_second_person_is_told(journal: &dyn Journal)
     let again = |second| Intervention {
         call: seq,
         actor: "olga".to_owned(),
+        way: Way::Cli,
+        what: "retry",
         reason: String::new(),
         now: at(second),
         seen: Some(seen.clone()),
@@ -205,6 +209,8 @@ pub(in crate::journal) async fn a_person_waits_for_the_worker(journal: &dyn Jour
     let intervention = |call| Intervention {
         call,
         actor: "olga".to_owned(),
+        way: Way::Cli,
+        what: "retry",
         reason: "stop".to_owned(),
         now: at(1),
         seen: None,

@@ -141,6 +141,30 @@ words! {
     }
 }
 
+words! {
+    /// What somebody may do; each may do all that the one before may.
+    Role {
+        /// Sees calls, without numbers, addresses and captured values.
+        Viewer = "viewer",
+        /// Sees all of a call, and works what did not land.
+        Operator = "operator",
+        /// Sees and does everything.
+        Admin = "admin",
+    }
+}
+
+words! {
+    /// By which way somebody did something.
+    Way {
+        /// On a page.
+        Web = "web",
+        /// A program with a token.
+        Api = "api",
+        /// A command on the machine.
+        Cli = "cli",
+    }
+}
+
 impl CallStatus {
     /// Whether nothing more happens to the call by itself.
     pub const fn is_final(self) -> bool {

@@ -1,8 +1,10 @@
 //! What goes into the journal and what comes out of it: plain data, the same for every store.
 
+mod access;
 mod answer;
 mod arrival;
 mod claim;
+mod deed;
 mod ids;
 mod json;
 mod log;
@@ -11,10 +13,12 @@ mod record;
 mod reload;
 mod token;
 
+pub use access::{AccessChange, Key, NewSession, SessionRow, SignInTry, TokenRow, UserRow};
 pub use answer::{AnswerKind, AnswerRow, NewAnswer};
 pub use arrival::{Accepted, Arrival, ArrivalKind, NewCall};
 pub use claim::{Claim, ClaimedCall, Claiming, Guard, LaneLink, PlanRow, WriteRow};
-pub use ids::{CallSeq, CallStatus, Fence, LaneId, ReloadState, WriteState};
+pub use deed::{Deed, DeedFilter, DeedRow, Landed, LandedFilter, LandedRow};
+pub use ids::{CallSeq, CallStatus, Fence, LaneId, ReloadState, Role, Way, WriteState};
 pub use json::Json;
 pub use log::{LogCounts, LogFilter, LogKind, LogPage, WrittenRecord};
 pub use read::{

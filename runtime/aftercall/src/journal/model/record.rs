@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CallSeq, CallStatus, Guard, Json, NewAnswer, Story, WriteRow, WriteState};
+use super::{CallSeq, CallStatus, Guard, Json, NewAnswer, Story, Way, WriteRow, WriteState};
 
 /// A plan to put on record, with its writes, in one commit.
 ///
@@ -167,6 +167,10 @@ pub struct Intervention {
     pub call: CallSeq,
     /// Who did it.
     pub actor: String,
+    /// By which way.
+    pub way: Way,
+    /// What it is, in a word, for the trail: `retry`, `resolve`, `answer`.
+    pub what: &'static str,
     /// Why, in their words.
     pub reason: String,
     /// Time of the record.

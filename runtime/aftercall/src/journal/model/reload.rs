@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Json, ReloadState};
+use super::{Deed, Json, ReloadState};
 
 /// Somebody wants the config read again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct NewReload {
     pub at_once: bool,
     /// When.
     pub now: Timestamp,
+    /// The line of the trail, where a person asks.
+    pub deed: Option<Deed>,
 }
 
 /// What came of it.

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::{
     super::{
         error::Error,
-        model::{Accepted, Arrival, Intervention, Lookup, NewReload, Recorded, SealedToken},
+        model::{Accepted, AccessChange, Arrival, Deed, Intervention, Lookup, NewReload, Recorded, SealedToken},
     },
     fault::{Fault, Moment},
     migrate,
@@ -51,6 +51,13 @@ pub fn reload_beside(path: &Path, new: &NewReload) -> Result<i64, Error> {
 /// Keeps a refresh token in a journal that another process may have open. Blocks for the disk. Errors: those of opening and of the disk.
 pub fn token_beside(path: &Path, token: &SealedToken) -> Result<(), Error> {
     beside(path, "keep a refresh token", |tx| write::token_put(tx, token))
+}
+
+/// Changes who may look and act, in a journal that a service may have open; it counts from its next request on. Blocks for the disk.
+///
+/// Errors: those of [`Journal::access_put`](super::super::api::Journal::access_put), of opening and of the disk.
+pub fn access_beside(path: &Path, change: AccessChange, deed: &Deed) -> Result<(), Error> {
+    beside(path, "change who may come in", |tx| write::access_put(tx, change, deed))
 }
 
 fn beside<T>(path: &Path, what: &'static str, change: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>) -> Result<T, Error> {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -17,9 +17,11 @@ use super::{
         api::{Answer, Journal},
         error::Error,
         model::{
-            Accepted, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Guard, Intervention,
-            LaneLink, LogCounts, LogFilter, LogKind, LogPage, Lookup, NewPlan, NewReload, PlanOutcome, PlannedCall, PlannedFilter,
-            Recorded, Recording, ReloadAnswer, ReloadFilter, ReloadRow, SealedToken, Story, Unrecognised, WriteFilter, WriteRow, Written,
+            Accepted, AccessChange, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Deed,
+            DeedFilter, DeedRow, Guard, Intervention, Key, LandedFilter, LandedRow, LaneLink, LogCounts, LogFilter, LogKind, LogPage,
+            Lookup, NewPlan, NewReload, NewSession, PlanOutcome, PlannedCall, PlannedFilter, Recorded, Recording, ReloadAnswer,
+            ReloadFilter, ReloadRow, SealedToken, SessionRow, SignInTry, Story, TokenRow, Unrecognised, UserRow, WriteFilter, WriteRow,
+            Written,
         },
     },
     fault::{Fault, io_error},
@@ -278,6 +280,62 @@ impl Journal for SqliteJournal {
 
     fn reload_answer(&self, answer: ReloadAnswer) -> Answer<'_, i64> {
         self.write("record a reload", move |tx| write::reload_answer(tx, &answer))
+    }
+
+    fn access_put(&self, change: AccessChange, deed: Deed) -> Answer<'_, ()> {
+        self.write("change who may come in", move |tx| write::access_put(tx, change, &deed))
+    }
+
+    fn session_start(&self, session: NewSession, deed: Deed) -> Answer<'_, ()> {
+        self.write("sign somebody in", move |tx| write::session_start(tx, &session, &deed))
+    }
+
+    fn session_seen(&self, key: Key, now: Timestamp) -> Answer<'_, ()> {
+        self.write("note that somebody was there", move |tx| write::session_seen(tx, &key, now))
+    }
+
+    fn session_end(&self, key: Key, deed: Deed) -> Answer<'_, ()> {
+        self.write("sign somebody out", move |tx| write::session_end(tx, &key, &deed))
+    }
+
+    fn token_used(&self, name: String, now: Timestamp) -> Answer<'_, ()> {
+        self.write("note that a token was used", move |tx| write::token_used(tx, &name, now))
+    }
+
+    fn sign_in_try(&self, asked: SignInTry) -> Answer<'_, Option<Timestamp>> {
+        self.write("count a try at signing in", move |tx| write::sign_in_try(tx, &asked))
+    }
+
+    fn sign_in_succeeded(&self, own: Key, others: Vec<Key>) -> Answer<'_, ()> {
+        self.write("forget tries at signing in", move |tx| write::sign_in_succeeded(tx, &own, &others))
+    }
+
+    fn deed_put(&self, deed: Deed) -> Answer<'_, ()> {
+        self.write("record what somebody did", move |tx| write::deed_put(tx, &deed))
+    }
+
+    fn users(&self) -> Answer<'_, Vec<UserRow>> {
+        self.read("list users", read::users)
+    }
+
+    fn session(&self, key: Key, idle: SignedDuration, now: Timestamp) -> Answer<'_, Option<SessionRow>> {
+        self.read("find a session", move |conn| read::session(conn, &key, idle, now))
+    }
+
+    fn api_tokens(&self) -> Answer<'_, Vec<TokenRow>> {
+        self.read("list tokens", read::api_tokens)
+    }
+
+    fn api_token(&self, key: Key, now: Timestamp) -> Answer<'_, Option<TokenRow>> {
+        self.read("find a token", move |conn| read::api_token(conn, &key, now))
+    }
+
+    fn deeds(&self, filter: DeedFilter) -> Answer<'_, Vec<DeedRow>> {
+        self.read("list what people did", move |conn| read::deeds(conn, &filter))
+    }
+
+    fn landed(&self, filter: LandedFilter) -> Answer<'_, Vec<LandedRow>> {
+        self.read("list what has landed", move |conn| read::landed(conn, &filter))
     }
 
     fn peek_turn(&self, route: String, call: String) -> Answer<'_, (i64, bool)> {

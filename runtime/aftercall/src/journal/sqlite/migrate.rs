@@ -19,13 +19,14 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "tokens", include_str!("migrations/0005_tokens.sql")),
     (6, "reloads", include_str!("migrations/0006_reloads.sql")),
     (7, "log", include_str!("migrations/0007_log.sql")),
+    (8, "access", include_str!("migrations/0008_access.sql")),
 ];
 
 /// Marks the file as ours: "ACJ1" in the header.
 const APPLICATION_ID: i64 = 0x4143_4A31;
 
 /// The schema version that this program reads and writes.
-pub(super) const KNOWN: i64 = MIGRATIONS.len() as i64;
+pub(super) const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// What a database file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +89,7 @@ fn migrate_with(conn: &mut Connection, path: &Path, now: Timestamp, all: &[(i64,
         .prepare("SELECT number, checksum FROM migrations ORDER BY number")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    let known = all.len() as i64;
+    let known = all.last().map_or(0, |(number, ..)| *number);
     if let Some((found, _)) = applied.last().filter(|(number, _)| *number > known) {
         return Err(Error::NewerSchema { path: path.to_path_buf(), found: *found, known }.into());
     }

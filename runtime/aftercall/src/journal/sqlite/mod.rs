@@ -19,7 +19,7 @@ mod tests;
 mod write;
 mod writer;
 
-pub use beside::{accept_beside, config_beside, intervene_beside, lookup_beside, reload_beside, token_beside};
+pub use beside::{accept_beside, access_beside, config_beside, intervene_beside, lookup_beside, reload_beside, token_beside};
 pub use journal::SqliteJournal;
 pub use lock::worked_by;
 pub use open::SqliteOptions;

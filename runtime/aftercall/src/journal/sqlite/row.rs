@@ -8,7 +8,7 @@ use rusqlite::{
     types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef},
 };
 
-use super::super::model::{CallSeq, CallStatus, Fence, Json, LaneId, ReloadState, Trouble, WriteRow, WriteState};
+use super::super::model::{CallSeq, CallStatus, Fence, Json, LaneId, ReloadState, Role, Trouble, Way, WriteRow, WriteState};
 
 /// A time as it is stored: microseconds since 1970.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,6 +83,30 @@ impl FromSql for ReloadState {
 }
 
 impl ToSql for ReloadState {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.word().into())
+    }
+}
+
+impl FromSql for Role {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        word(value)
+    }
+}
+
+impl ToSql for Role {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.word().into())
+    }
+}
+
+impl FromSql for Way {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        word(value)
+    }
+}
+
+impl ToSql for Way {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.word().into())
     }

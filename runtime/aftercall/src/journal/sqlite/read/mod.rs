@@ -1,7 +1,10 @@
 //! What reads the journal: inside one snapshot each, and also from within a claim.
 
+mod access;
 mod answers;
 mod calls;
+mod deeds;
+mod landed;
 mod ledger;
 mod log;
 mod planned;
@@ -9,8 +12,11 @@ mod queue;
 mod reload;
 mod story;
 
+pub(super) use access::{api_token, api_tokens, session, users};
 pub(super) use answers::{of_keys as answers_of_keys, of_lane as answers_of_lane};
 pub(super) use calls::calls;
+pub(super) use deeds::deeds;
+pub(super) use landed::landed;
 pub(super) use ledger::{booked, config_get, links, links_of_keys, lookup_get, peek_turn, people_find, recent_created, token_get, written};
 pub(super) use log::{last_event, log, log_counts};
 pub(super) use planned::planned;

@@ -142,13 +142,15 @@ fn a_newer_journal_is_refused_untouched() {
 /// A person's command speaks to a journal that a service has open, and the service goes on.
 #[tokio::test]
 async fn a_word_from_beside() -> Case {
-    use crate::journal::{CallStatus, Intervention, intervene_beside};
+    use crate::journal::{CallStatus, Intervention, Way, intervene_beside};
     let folder = tempfile::tempdir().expect("a temporary folder");
     let journal = open(folder.path())?;
     let seq = accept_new(&journal, call("a", &["k"])).await?;
     let word = |status| Intervention {
         call: seq,
         actor: "olga".to_owned(),
+        way: Way::Cli,
+        what: "retry",
         reason: "stop".to_owned(),
         now: at(1),
         seen: None,

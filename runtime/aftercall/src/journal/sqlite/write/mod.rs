@@ -1,8 +1,10 @@
 //! What changes the journal: a file per kind of transaction, each run by the writer thread inside a savepoint.
 
 mod accept;
+mod access;
 mod answer;
 mod claim;
+mod deed;
 mod hold;
 mod keep;
 mod lanes;
@@ -11,7 +13,9 @@ mod record;
 mod reload;
 
 pub(super) use accept::accept;
+pub(super) use access::{access_put, session_end, session_seen, session_start, sign_in_succeeded, sign_in_try, token_used};
 pub(super) use claim::claim;
+pub(super) use deed::deed_put;
 pub(super) use hold::{release, renew, void_leases};
 pub(super) use keep::{config_put, lookup_put, people_put, take_turn, token_put};
 pub(super) use plan::record_plans;

@@ -9,8 +9,8 @@ use super::{
         super::{
             error::Error,
             model::{
-                CallChange, CallSeq, CallStatus, Created, FieldWritten, Guard, Intervention, Json, LaneId, Record, Recorded, Recording,
-                Seen, Then, WriteChange, WriteState,
+                CallChange, CallSeq, CallStatus, Created, Deed, FieldWritten, Guard, Intervention, Json, LaneId, Record, Recorded,
+                Recording, Seen, Then, WriteChange, WriteState,
             },
         },
         fault::Fault,
@@ -81,7 +81,7 @@ pub(crate) fn record(tx: &mut Tx<'_>, recording: Recording) -> Result<Recorded, 
 
 /// See [`Journal::intervene`](super::super::super::api::Journal::intervene).
 pub(crate) fn intervene(tx: &mut Tx<'_>, intervention: Intervention) -> Result<Recorded, Fault> {
-    let Intervention { call, actor, reason, now, seen, records } = intervention;
+    let Intervention { call, actor, way, what, reason, now, seen, records } = intervention;
     let mut head = head(tx, call)?;
     if let Some(until) = head.leased_until {
         return Err(Error::Leased { call: head.id, until }.into());
@@ -92,7 +92,10 @@ pub(crate) fn intervene(tx: &mut Tx<'_>, intervention: Intervention) -> Result<R
     {
         return Err(Error::Changed { call: head.id, status: head.status }.into());
     }
+    // The trail has it, and the call's story repeats it: both appended here, and neither ever changed.
     event(tx, call, now, "person_intervened", None, &json!({"actor": actor, "reason": reason}).into())?;
+    let deed = Deed { call: Some(head.id.clone()), reason: Some(reason.clone()), ..Deed::new(now, actor.as_str(), way, what) };
+    super::deed_put(tx, &deed)?;
     let revision = head.revision;
     let said = answer::Said { actor: &actor, reason: &reason, at: now };
     apply(tx, &mut head, revision, now, Some(&said), records)?;

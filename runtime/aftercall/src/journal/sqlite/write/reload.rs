@@ -14,7 +14,11 @@ pub(crate) fn reload_ask(tx: &mut Tx<'_>, new: &NewReload) -> Result<i64, Fault>
     tx.conn
         .prepare_cached("INSERT INTO reloads (asked_by, at_once, asked_at, state, changed_at) VALUES (?1, ?2, ?3, ?4, ?3)")?
         .execute(params![new.asked_by, new.at_once, Us(new.now), ReloadState::Asked])?;
-    Ok(tx.conn.last_insert_rowid())
+    let id = tx.conn.last_insert_rowid();
+    if let Some(deed) = &new.deed {
+        super::deed_put(tx, deed)?;
+    }
+    Ok(id)
 }
 
 /// See [`Journal::reload_answer`](super::super::super::api::Journal::reload_answer).
