@@ -197,6 +197,8 @@ codes! {
     Grant = "AC0308", Error;
     /// A system that replaces refresh tokens, and no key to keep them with.
     TokensInMemory = "AC0309", Warning;
+    /// A header that says who signed in, without a proxy that may say so; or a proxy that is none.
+    TrustedProxies = "AC0320", Error;
     /// A system that has no connector.
     UnknownSystem = "AC0401", Error;
     /// A connection that the project does not name.

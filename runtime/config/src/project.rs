@@ -2,6 +2,7 @@
 //!
 //! Only `resolve` makes one. Not for what was written: that is `decl`.
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use serde_json::Value;
 use crate::condition::Condition;
 use crate::decl::{
     BreakerDecl, ConnectorDecl, EventKind, GrantDecl, IdentityKind, LimitsDecl, ListDecl, MetadataDecl, ObjectDecl, OnAmbiguous,
-    OnNoIdentity, OnReload, ParseDecl, PolicyDecl, RetryDecl, SignatureDecl, VerifyDecl, WriteManyDecl,
+    OnNoIdentity, OnReload, ParseDecl, PolicyDecl, RetryDecl, RoleDecl, SignatureDecl, VerifyDecl, WriteManyDecl,
 };
 use crate::rules::MatchRules;
 use crate::template::Template;
@@ -71,6 +72,8 @@ pub struct Project {
     pub context_secrets: Vec<SecretRef>,
     /// How a changed project takes over.
     pub service: ServiceRules,
+    /// The pages, and who a proxy may vouch for.
+    pub web: WebRules,
     /// Pipelines in the order of their file names: a call takes the first that fits.
     pub pipelines: Vec<Arc<Pipeline>>,
 }
@@ -97,6 +100,54 @@ pub struct ServiceRules {
     pub scan_every: Duration,
     /// How long a removed source goes on being taken in.
     pub source_grace: Duration,
+}
+
+/// The pages, and who a proxy may vouch for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebRules {
+    /// How browsers reach the pages, in lower case and without a slash at the end.
+    pub url: Option<String>,
+    /// How long somebody stays signed in.
+    pub session: Duration,
+    /// How long somebody who does nothing stays signed in.
+    pub idle: Duration,
+    /// The proxies that are believed.
+    pub proxies: Vec<Network>,
+    /// How they say who has signed in.
+    pub trust: Option<TrustedHeader>,
+}
+
+/// How a proxy says who has signed in, and what those may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedHeader {
+    /// The header's name, in lower case.
+    pub name: String,
+    /// What people may do, by name.
+    pub roles: BTreeMap<String, RoleDecl>,
+    /// What anybody else may do; nothing where it is absent.
+    pub default_role: Option<RoleDecl>,
+}
+
+/// A range of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// An address in it.
+    pub address: IpAddr,
+    /// How many bits from the left all its addresses share.
+    pub bits: u8,
+}
+
+impl Network {
+    /// Whether an address is in it. One of IPv4 that is written as IPv6 is one of IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let number = |address: IpAddr| match address.to_canonical() {
+            IpAddr::V4(four) => (32, u128::from(four.to_bits())),
+            IpAddr::V6(six) => (128, six.to_bits()),
+        };
+        let ((width, one), (other_width, other)) = (number(self.address), number(address));
+        let beyond = u32::from(width - self.bits.min(width));
+        width == other_width && one.checked_shr(beyond).unwrap_or(0) == other.checked_shr(beyond).unwrap_or(0)
+    }
 }
 
 /// When somebody is there.

@@ -16,6 +16,7 @@ mod project;
 mod retry;
 mod service;
 mod source;
+mod web;
 
 pub use config_test::*;
 pub use connector::*;
@@ -30,3 +31,4 @@ pub use project::*;
 pub use retry::*;
 pub use service::*;
 pub use source::*;
+pub use web::*;

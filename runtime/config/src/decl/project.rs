@@ -30,6 +30,9 @@ pub struct ProjectDecl {
     /// How `aftercall run` takes over a changed project.
     #[serde(default)]
     pub service: super::ServiceDecl,
+    /// The pages of `aftercall run`.
+    #[serde(default)]
+    pub web: super::WebDecl,
 }
 
 /// When somebody is there.

@@ -18,6 +18,7 @@ mod retry;
 mod scope;
 mod service;
 mod source;
+mod web;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -262,7 +263,7 @@ fn meaning<'a>(file: &str, value: &'a Value) -> Cow<'a, Value> {
     }
     let mut value = value.clone();
     if let Some(root) = value.as_object_mut() {
-        for operation in ["store", "source", "context", "service"] {
+        for operation in ["store", "source", "context", "service", "web"] {
             root.shift_remove(operation);
         }
         if let Some(connections) = root.get_mut("connection").and_then(Value::as_object_mut) {

@@ -12,7 +12,7 @@ use super::common::Common;
 use super::mapping::Connectors;
 use super::read::side_by_side;
 use super::scope::open_types;
-use super::{Typed, Written, connector, mapping, pipeline, service, source};
+use super::{Typed, Written, connector, mapping, pipeline, service, source, web};
 use crate::decl::{
     BusinessHoursDecl, ConnectionDecl, ConnectorDecl, GrantDecl, MappingDecl, MatchDecl, PipelineDecl, ProjectDecl, SourceDecl, TableDecl,
 };
@@ -266,7 +266,8 @@ fn resolve_project(typed: &Typed<ProjectDecl>, connectors: &Connectors<'_>, writ
     let secrets = [("secret", &decl.context.secret), ("previous_secret", &decl.context.previous_secret)];
     let context_secrets =
         secrets.into_iter().filter_map(|(key, text)| secret(text.as_ref()?, access.clone().down(key), findings)).collect();
-    let service = service::resolve(&decl.service, &place.down("service"), findings);
+    let service = service::resolve(&decl.service, &place.clone().down("service"), findings);
+    let web = web::resolve(&decl.web, &place.down("web"), findings);
     Project {
         version: ConfigVersion(String::new()),
         name: decl.name.clone(),
@@ -279,6 +280,7 @@ fn resolve_project(typed: &Typed<ProjectDecl>, connectors: &Connectors<'_>, writ
         sources,
         context_secrets,
         service,
+        web,
         pipelines: Vec::new(),
     }
 }
