@@ -3,6 +3,7 @@
 //! Inside, `cli`, `intake`, `watch` and `web` use `work`; `work` uses `journal` and `connect`. Only `connect` speaks to a system, only
 //! `journal` speaks SQL, only `view` and `web` know what things look like.
 
+pub mod access;
 pub mod cli;
 pub mod connect;
 pub mod intake;

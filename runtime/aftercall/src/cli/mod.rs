@@ -33,6 +33,7 @@ mod sync;
 mod talk;
 mod test;
 mod then;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -99,6 +100,8 @@ enum Command {
     Retry(dead::RetryArgs),
     /// Says of what did not land that it needs no more work, and why
     Resolve(dead::Args),
+    /// Who may look at the pages and act on them, and which programs may
+    User(user::Args),
     /// What a finding's code means and what to do
     Explain(explain::Args),
     /// Why this record, and how good the rules are
@@ -153,6 +156,7 @@ pub fn main() -> ExitCode {
         Command::Review(args) => review::run(&args),
         Command::Retry(args) => dead::retry(&args),
         Command::Resolve(args) => dead::resolve(&args),
+        Command::User(args) => user::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Match(args) => matching::run(&args),
         Command::Route(args) => route::run(&args),

@@ -1,5 +1,6 @@
 //! What things look like: plans, the call log, one call's story. A view of values; it decides nothing.
 
+pub mod access;
 pub mod calls;
 pub(crate) mod change;
 pub mod decision;
