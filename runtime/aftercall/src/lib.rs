@@ -12,6 +12,7 @@ pub mod load;
 pub mod plant;
 pub mod service;
 pub mod tokens;
+pub mod trail;
 pub mod view;
 pub mod watch;
 pub mod web;

@@ -4,6 +4,7 @@
 //! 3 with `--exit-code`: changes pending.
 
 mod apply;
+mod audit;
 mod backfill;
 mod calls;
 mod check;
@@ -94,6 +95,8 @@ enum Command {
     Calls(calls::Args),
     /// One call's whole story
     Show(show::Args),
+    /// Who or what wrote which field of which record, over what, and what people did
+    Audit(audit::Args),
     /// Whose record is it? What people are asked, and their answers
     Review(review::Args),
     /// Works again what did not land
@@ -153,6 +156,7 @@ pub fn main() -> ExitCode {
         Command::Backfill(args) => backfill::run(&args),
         Command::Calls(args) => calls::run(&args),
         Command::Show(args) => show::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Review(args) => review::run(&args),
         Command::Retry(args) => dead::retry(&args),
         Command::Resolve(args) => dead::resolve(&args),

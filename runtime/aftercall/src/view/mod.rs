@@ -15,4 +15,5 @@ pub(crate) mod route;
 pub mod service;
 pub mod story;
 pub mod tests;
+pub mod trail;
 mod words;
