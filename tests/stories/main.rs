@@ -2,6 +2,7 @@
 //!
 //! Not for what one room does by itself: that is tested in the room.
 
+mod access;
 mod apply;
 mod appointments;
 mod away;

@@ -176,7 +176,7 @@ fn a_retry_by_the_page_lands_the_call_once() {
         assert!(shown.contains(expected), "no {expected:?} in:\n{shown}");
     }
     desk.crm.configure(&required(false)).expect("a setting");
-    let form = format!("seen={}", hidden(&shown, "seen"));
+    let form = format!("seen={}&proof={}", hidden(&shown, "seen"), hidden(&shown, "proof"));
     let done = send(&service, "/calls/json%3Ac-1/retry", &form);
     assert_eq!((done.status, done.header("location")), (303, Some("/calls/json%3Ac-1?done=retry")), "{}", done.body);
     assert_eq!(desk.settled(1)["json:c-1"], "landed");
@@ -206,7 +206,11 @@ fn a_call_is_planned_under_the_current_version() {
     });
     let shown = page(&service, "/calls/json%3Ac-1/replan");
     assert!(shown.contains("<ins>unknown</ins>") && shown.contains("mappings/acme/contact.toml:"), "{shown}");
-    let done = send(&service, "/calls/json%3Ac-1/replan", &format!("seen={}&version={version}", hidden(&shown, "seen")));
+    let done = send(
+        &service,
+        "/calls/json%3Ac-1/replan",
+        &format!("seen={}&version={version}&proof={}", hidden(&shown, "seen"), hidden(&shown, "proof")),
+    );
     assert_eq!(done.status, 303, "{}", done.body);
     assert_eq!(desk.settled(1)["json:c-1"], "landed");
     assert_eq!(desk.story("json:c-1")["call"]["config_version"], version.as_str());
@@ -224,10 +228,14 @@ fn a_call_is_resolved_with_a_reason() {
     service.take(&from("c-2", "Theo Olson", "+15125559002"));
     eventually("the first is dead", || (desk.status("json:c-1") == "dead").then_some(()));
     let shown = page(&service, "/calls/json%3Ac-1");
-    let seen = hidden(&shown, "seen");
-    assert_eq!(send(&service, "/calls/json%3Ac-1/resolve", &format!("seen={seen}&reason=+")).status, 400);
-    assert_eq!(send(&service, "/calls/json%3Ac-1/resolve", "reason=so").status, 400, "a form of ours says what it showed");
-    assert_eq!(send(&service, "/calls/json%3Ac-1/resolve", &format!("seen={seen}&reason=written+by+hand")).status, 303);
+    let (seen, proof) = (hidden(&shown, "seen"), hidden(&shown, "proof"));
+    assert_eq!(send(&service, "/calls/json%3Ac-1/resolve", &format!("proof={proof}&seen={seen}&reason=+")).status, 400);
+    assert_eq!(
+        send(&service, "/calls/json%3Ac-1/resolve", &format!("proof={proof}&reason=so")).status,
+        400,
+        "a form of ours says what it showed"
+    );
+    assert_eq!(send(&service, "/calls/json%3Ac-1/resolve", &format!("proof={proof}&seen={seen}&reason=written+by+hand")).status, 303);
     let story = desk.story("json:c-1");
     assert_eq!((text(&story["call"], "status"), text(&story["call"], "status_reason")), ("resolved", "resolved: written by hand"));
     eventually("the second is dead", || (desk.status("json:c-2") == "dead").then_some(()));
@@ -248,7 +256,7 @@ fn without_users_only_this_machine_is_let_in() {
     for path in ["/calls", "/calls/x", "/calls.csv", "/events", "/v1/log/calls", "/v1/openapi.json"] {
         let passed_on = get_with(&format!("{}{path}", service.address), &[header("x-forwarded-for", "203.0.113.9")]);
         assert_eq!(passed_on.status, 403, "{path}");
-        assert!(passed_on.body.contains("answers only a browser on the machine"), "{path}: {}", passed_on.body);
+        assert!(passed_on.body.contains("answer only a browser on the machine"), "{path}: {}", passed_on.body);
     }
     let named = crate::support::raw(service.host(), b"GET /calls HTTP/1.1\r\nhost: calls.acme.example\r\nconnection: close\r\n\r\n");
     assert!(named.starts_with("HTTP/1.1 403"), "{named}");

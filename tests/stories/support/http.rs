@@ -50,8 +50,9 @@ pub(crate) fn get_with(to: &str, headers: &[(String, String)]) -> Answer {
     send("GET", to, headers, b"")
 }
 
+/// Any other method.
 #[track_caller]
-fn send(method: &str, to: &str, headers: &[(String, String)], body: &[u8]) -> Answer {
+pub(crate) fn send(method: &str, to: &str, headers: &[(String, String)], body: &[u8]) -> Answer {
     let (host, bytes) = request(method, to, headers, body);
     let answer = raw(&host, &bytes);
     parse(&answer).unwrap_or_else(|| panic!("no answer to {method} {to}: {answer:?}"))

@@ -2,6 +2,7 @@
 //!
 //! Not for asserting: a story says itself what must hold.
 
+mod browser;
 mod calls;
 pub(crate) mod desk;
 mod git;
@@ -11,10 +12,11 @@ mod program;
 mod redact;
 mod sign;
 
+pub(crate) use browser::{Browser, escaped};
 pub(crate) use calls::{call, known_callers, slot};
 pub(crate) use desk::{Desk, stand_in};
 pub(crate) use git::{commit, git};
-pub(crate) use http::{Answer, get, get_with, post, raw};
+pub(crate) use http::{Answer, get, get_with, post, raw, send};
 pub(crate) use inside::Inside;
 pub(crate) use program::{Ran, Running, aftercall};
 pub(crate) use redact::redacted;

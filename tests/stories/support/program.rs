@@ -101,6 +101,14 @@ impl Running {
         Self::of(command(&RUN, dir))
     }
 
+    /// The same, saying everything that it can say.
+    #[track_caller]
+    pub(crate) fn start_talkative(dir: &Path) -> Self {
+        let mut command = command(&RUN, dir);
+        command.env("RUST_LOG", "trace");
+        Self::of(command)
+    }
+
     /// The same, where no file may grow beyond so many kibibytes.
     #[track_caller]
     pub(crate) fn start_with_file_limit(dir: &Path, kib: u64) -> Self {

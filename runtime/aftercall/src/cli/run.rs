@@ -69,7 +69,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         let intake = intake.still_taking(Arc::new(move |source| leaving.leaving(source, Timestamp::now())));
         let watch = Watch::new(service.clone(), start).await?;
         let local = address.ip().is_loopback();
-        let app = intake.telling(service.about(local)).router().merge(web::router(Web::new(service.clone(), local, stop.clone())));
+        let app = intake
+            .telling(service.about(local))
+            .router()
+            .merge(web::router(Web::new(service.clone(), local, stop.clone()).map_err(anyhow::Error::msg)?));
         data(&format!(
             "{}\n",
             serde_json::json!({"version": 1, "ready": true, "listen": format!("http://{address}"), "config": service.project.version})

@@ -3,10 +3,13 @@
 //! Not for what is asked on them: that is the router's.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -14,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
 
 /// Connections at once; more wait until one ends. A platform has a handful.
 const MOST: usize = 1024;
@@ -28,6 +32,13 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 /// Out of file descriptors, as a rule: time for some connections to end.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Who is at the other end of the connection, which may be a proxy. In the extensions of every request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(
+    /// Its address.
+    pub SocketAddr,
+);
+
 /// Serves until `stop`, then lets what is under way finish, but waits for nobody who says nothing.
 pub async fn serve(listener: TcpListener, app: Router, stop: CancellationToken) {
     let mut http = http1::Builder::new();
@@ -40,11 +51,15 @@ pub async fn serve(listener: TcpListener, app: Router, stop: CancellationToken) 
             () = stop.cancelled() => break,
             accepted = accept(&listener, &places) => accepted,
         };
-        let Ok((stream, place)) = accepted else {
+        let Ok((stream, peer, place)) = accepted else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app.clone()));
+        let app = app.clone().map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            request
+        });
+        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
         let stop = stop.clone();
         open.spawn(async move {
             let mut connection = std::pin::pin!(connection);
@@ -64,10 +79,13 @@ pub async fn serve(listener: TcpListener, app: Router, stop: CancellationToken) 
     open.wait().await;
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(tokio::net::TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
     let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+    let (stream, peer) = listener.accept().await?;
     // Without it a small answer waits for the client's delayed ACK. Failing to set it is harmless.
     let _ = stream.set_nodelay(true);
-    Ok((stream, place))
+    Ok((stream, peer, place))
 }

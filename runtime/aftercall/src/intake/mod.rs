@@ -33,7 +33,7 @@ pub use ask::About;
 pub use backfill::{Backfill, BackfillError, Backfilled, Put, put_into};
 pub use jsonl::{LONGEST_LINE, Line, Lines};
 pub use key::{body_key, call_id, digest, event_key, lane_key};
-pub use listen::serve;
+pub use listen::{Peer, serve};
 pub use outcome::{Mapped, map};
 pub use server::{CurrentProject, Intake, LaneKeys, Leaving, Now, Secrets};
 pub use signature::{Refusal, is_signed, verify};

@@ -107,8 +107,16 @@ pub(super) async fn act(web: &Web, person: &Person, id: &str, act: Act, said: &S
     let what = if act == Act::Resolve { "resolve" } else { "retry" };
     records.push(Record::Event(NewEvent { kind: what.to_owned(), write: None, data: json!({"reason": said.reason.trim()}).into() }));
     let reason: String = said.reason.trim().chars().take(500).collect();
-    let intervention =
-        Intervention { call: story.call.seq, actor: person.name.clone(), reason, now, seen: Some(Seen::of(&story)), records };
+    let intervention = Intervention {
+        call: story.call.seq,
+        actor: person.name.clone(),
+        way: person.way,
+        what: act.word(),
+        reason,
+        now,
+        seen: Some(Seen::of(&story)),
+        records,
+    };
     let end = tokio::time::Instant::now() + IN_HAND;
     let recorded = loop {
         match web.service.journal.intervene(intervention.clone()).await {

@@ -1,10 +1,11 @@
 //! The pages: what an operator sees in a browser, rendered on the server, and the same as JSON for programs.
 //!
-//! A request comes in by the `guard`, which knows who asks ([`Person`]); a handler reads the journal and gives a page. Pages work without
+//! A request comes in by the guard of `access`, which knows who asks ([`Person`]); a handler reads the journal and gives a page. Pages work without
 //! script; the one script that we have keeps them up to date and moves the focus by keys.
 //!
 //! What it is not for: it decides nothing about calls, speaks to no system, and takes no calls in.
 
+mod access;
 mod act;
 mod api;
 mod assets;
@@ -13,7 +14,6 @@ mod calls;
 mod export;
 mod filter;
 mod form;
-mod guard;
 mod live;
 mod openapi;
 mod page;
@@ -34,6 +34,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::service::Service;
 
+pub use access::roles;
 pub use openapi::text as openapi;
 pub use person::{Person, Role};
 
@@ -50,12 +51,15 @@ pub struct Web {
     /// Whether only this machine can reach the address.
     local: bool,
     stop: CancellationToken,
+    door: access::Door,
 }
 
 impl Web {
     /// Puts it together. `local` says whether only this machine can reach the address; `stop` ends answers that would go on for ever.
-    pub fn new(service: Arc<Service>, local: bool, stop: CancellationToken) -> Self {
-        Self { service, local, stop }
+    ///
+    /// Errors: the machine has no random numbers.
+    pub fn new(service: Arc<Service>, local: bool, stop: CancellationToken) -> Result<Self, String> {
+        Ok(Self { service, local, stop, door: access::Door::new()? })
     }
 }
 
@@ -77,10 +81,11 @@ pub fn router(web: Web) -> Router {
         .route("/v1/log/calls/{id}/resolve", post(api::resolve))
         .route("/v1/openapi.json", get(api::openapi))
         .route("/events", get(live::events))
-        .route_layer(middleware::from_fn_with_state(web.clone(), guard::guard))
+        .route_layer(middleware::from_fn_with_state(web.clone(), access::guard))
+        .merge(access::router(&web))
         .with_state(web)
         .merge(assets::router())
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
-        .layer(middleware::from_fn(guard::headers))
+        .layer(middleware::from_fn(access::headers))
 }

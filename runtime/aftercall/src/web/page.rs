@@ -6,10 +6,11 @@ use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 use serde_json::json;
 
-use super::{Person, assets};
+use super::form::form;
+use super::{Person, Role, assets};
 
-/// The rooms that the header leads to: where, and how it is called.
-const ROOMS: [(&str, &str); 1] = [("/calls", "Calls")];
+/// The rooms that the header leads to: where, how it is called, and who is let in.
+const ROOMS: [(&str, &str, Role); 1] = [("/calls", "Calls", Role::Viewer)];
 
 /// A page. `here` is the room that it stands in.
 pub(super) fn page(person: &Person, title: &str, here: &str, main: &Markup) -> Response {
@@ -17,16 +18,26 @@ pub(super) fn page(person: &Person, title: &str, here: &str, main: &Markup) -> R
         header.top {
             a.brand href="/" { "aftercall" }
             nav aria-label="Rooms" {
-                @for (path, name) in ROOMS {
+                @for (path, name, _) in ROOMS.into_iter().filter(|(.., role)| person.role >= *role) {
                     a href=(path) aria-current=[(path == here).then_some("page")] { (name) }
                 }
             }
             p.who { (person.name) " " span.soft { (person.role.word()) } }
+            @if person.signed_in { (form(person, "/sign-out", &html! { button.quiet { "Sign out" } })) }
         }
         main #main tabindex="-1" { (main) }
         (keys())
     };
     Html(document(title, &frame).into_string()).into_response()
+}
+
+/// A page for nobody in particular.
+pub(super) fn bare(title: &str, main: &Markup) -> Response {
+    let body = html! {
+        header.top { a.brand href="/" { "aftercall" } }
+        main #main tabindex="-1" { (main) }
+    };
+    Html(document(title, &body).into_string()).into_response()
 }
 
 /// What the keys do, shown by `?`.

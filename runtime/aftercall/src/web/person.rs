@@ -8,7 +8,10 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 
+use super::access::Proof;
 use super::page::Refusal;
+pub use crate::journal::Role;
+use crate::journal::Way;
 use crate::view::mask::{HIDDEN, mask};
 
 /// Whoever asks for a page or does something on one. The guard puts it into the request.
@@ -18,28 +21,12 @@ pub struct Person {
     pub name: String,
     /// What they may do.
     pub role: Role,
-}
-
-/// What somebody may do; each may do all that the one before may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Sees calls, without numbers, addresses and captured values.
-    Viewer,
-    /// Sees all of a call, and works what did not land.
-    Operator,
-    /// Sees and does everything.
-    Admin,
-}
-
-impl Role {
-    /// The word on pages.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Operator => "operator",
-            Self::Admin => "admin",
-        }
-    }
+    /// On a page, or by a token.
+    pub way: Way,
+    /// Whether they have signed in here, and can sign out.
+    pub(super) signed_in: bool,
+    /// What their forms carry.
+    pub(super) proof: Proof,
 }
 
 impl Person {
