@@ -5,6 +5,7 @@
 mod access;
 mod apply;
 mod appointments;
+mod audit;
 mod away;
 mod backfill;
 mod backlog;

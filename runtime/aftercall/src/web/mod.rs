@@ -9,6 +9,7 @@ mod access;
 mod act;
 mod api;
 mod assets;
+mod audit;
 mod call;
 mod calls;
 mod export;
@@ -81,6 +82,9 @@ pub fn router(web: Web) -> Router {
         .route("/v1/log/calls/{id}/resolve", post(api::resolve))
         .route("/v1/openapi.json", get(api::openapi))
         .route("/events", get(live::events))
+        .route("/audit", get(audit::page))
+        .route("/audit.csv", get(audit::csv))
+        .route("/v1/audit", get(audit::json))
         .route_layer(middleware::from_fn_with_state(web.clone(), access::guard))
         .merge(access::router(&web))
         .with_state(web)

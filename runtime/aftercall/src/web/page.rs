@@ -10,7 +10,7 @@ use super::form::form;
 use super::{Person, Role, assets};
 
 /// The rooms that the header leads to: where, how it is called, and who is let in.
-const ROOMS: [(&str, &str, Role); 1] = [("/calls", "Calls", Role::Viewer)];
+const ROOMS: [(&str, &str, Role); 2] = [("/calls", "Calls", Role::Viewer), ("/audit", "Trail", Role::Operator)];
 
 /// A page. `here` is the room that it stands in.
 pub(super) fn page(person: &Person, title: &str, here: &str, main: &Markup) -> Response {

@@ -25,6 +25,9 @@ const ROLES: &[(Method, &str, Role)] = &[
     (Method::GET, "/v1/openapi.json", Viewer),
     (Method::GET, "/events", Viewer),
     (Method::POST, "/sign-out", Viewer),
+    (Method::GET, "/audit", Operator),
+    (Method::GET, "/audit.csv", Operator),
+    (Method::GET, "/v1/audit", Operator),
 ];
 
 /// Every address behind the guard, with the least role that it needs.
