@@ -32,6 +32,7 @@ mod reload;
 mod retries;
 mod reviews;
 mod routes;
+mod security;
 mod service;
 mod start;
 mod store;
