@@ -289,6 +289,18 @@ codes! {
     TestGiven = "AC0804", Error;
     /// A time in a config test that is not understood.
     TestTime = "AC0805", Error;
+    /// An alert's condition that cannot be read.
+    AlertSyntax = "AC0901", Error;
+    /// An alert on a measure, a connection or a source that there is not.
+    AlertMeasure = "AC0902", Error;
+    /// An alert that always or never holds, or a quantity in another unit than its measure.
+    AlertQuantity = "AC0903", Error;
+    /// An alert that tells somebody whom the project does not name.
+    UnknownNotifier = "AC0904", Error;
+    /// Somebody whom no alert tells.
+    UnusedNotifier = "AC0905", Warning;
+    /// Somebody who cannot be told as it is written.
+    Notifier = "AC0906", Error;
 }
 
 /// How bad a finding is.

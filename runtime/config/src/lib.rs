@@ -21,3 +21,4 @@ mod syntax;
 pub mod tables;
 pub mod template;
 pub mod types;
+pub mod upkeep;

@@ -21,6 +21,7 @@ use crate::decl::{
 };
 use crate::rules::MatchRules;
 use crate::template::Template;
+use crate::upkeep::UpkeepRules;
 
 /// The content hash of everything that a project means: 16 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -74,6 +75,8 @@ pub struct Project {
     pub service: ServiceRules,
     /// The pages, and who a proxy may vouch for.
     pub web: WebRules,
+    /// Alerts, whom they tell, and for how long things are kept.
+    pub upkeep: UpkeepRules,
     /// Pipelines in the order of their file names: a call takes the first that fits.
     pub pipelines: Vec<Arc<Pipeline>>,
 }

@@ -3,6 +3,7 @@
 //! The doc comment of a field is the operator's manual: it goes into the JSON Schema and from there into
 //! the editor. Not for meaning: names are resolved and templates compiled in `resolve`.
 
+mod alert;
 mod config_test;
 mod connector;
 mod context;
@@ -18,6 +19,7 @@ mod service;
 mod source;
 mod web;
 
+pub use alert::*;
 pub use config_test::*;
 pub use connector::*;
 pub use context::*;

@@ -33,6 +33,15 @@ pub struct ProjectDecl {
     /// The pages of `aftercall run`.
     #[serde(default)]
     pub web: super::WebDecl,
+    /// What somebody is told of, by names of your own.
+    #[serde(default)]
+    pub alert: IndexMap<String, super::AlertDecl>,
+    /// Who is told, by the names that alerts use.
+    #[serde(default)]
+    pub notify: IndexMap<String, super::NotifyDecl>,
+    /// What other programs are told of the service.
+    #[serde(default)]
+    pub telemetry: super::TelemetryDecl,
 }
 
 /// When somebody is there.
@@ -60,6 +69,8 @@ pub struct StoreDecl {
     /// `openssl rand -base64 32` gives. It is needed only where a system replaces refresh tokens: they are kept sealed. Left out: they are kept
     /// in memory alone, and after a restart such a connection has to be authorised again.
     pub key: Option<String>,
+    /// For how long things are kept, such as `{ payloads = "30d", calls = "400d" }`. Left out: for good.
+    pub keep: Option<super::KeepDecl>,
 }
 
 /// One account of one system.

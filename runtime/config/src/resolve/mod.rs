@@ -2,6 +2,7 @@
 //!
 //! Never stops at the first fault: what was understood comes back with every finding.
 
+mod alert;
 mod common;
 mod config_test;
 mod connector;
@@ -263,7 +264,7 @@ fn meaning<'a>(file: &str, value: &'a Value) -> Cow<'a, Value> {
     }
     let mut value = value.clone();
     if let Some(root) = value.as_object_mut() {
-        for operation in ["store", "source", "context", "service", "web"] {
+        for operation in ["store", "source", "context", "service", "web", "alert", "notify", "telemetry"] {
             root.shift_remove(operation);
         }
         if let Some(connections) = root.get_mut("connection").and_then(Value::as_object_mut) {

@@ -281,6 +281,7 @@ fn resolve_project(typed: &Typed<ProjectDecl>, connectors: &Connectors<'_>, writ
         context_secrets,
         service,
         web,
+        upkeep: super::alert::resolve(typed, findings),
         pipelines: Vec::new(),
     }
 }
