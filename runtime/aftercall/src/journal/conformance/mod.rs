@@ -11,6 +11,7 @@ pub(super) mod reads;
 pub(super) mod records;
 pub(super) mod support;
 pub(super) mod trail;
+pub(super) mod upkeep;
 
 /// Makes one test of each case; `$with` opens an empty journal and hands it to the case.
 macro_rules! suite {

@@ -12,6 +12,7 @@ mod read;
 mod record;
 mod reload;
 mod token;
+mod upkeep;
 
 pub use access::{AccessChange, Key, NewSession, SessionRow, SignInTry, TokenRow, UserRow};
 pub use answer::{AnswerKind, AnswerRow, NewAnswer};
@@ -31,3 +32,6 @@ pub use record::{
 };
 pub use reload::{NewReload, ReloadAnswer, ReloadFilter, ReloadRow};
 pub use token::SealedToken;
+pub use upkeep::{
+    AlertChange, AlertRow, DeadLetter, Erased, Erasing, Lately, NewNotice, NoticeRow, NoticeTried, Place, Purged, Purging, Remains, Vitals,
+};

@@ -3,7 +3,7 @@
 //! SQLite lets one writer in after the other, and an intervention needs no lease of ours: it is refused while a worker has the call. Leases
 //! and epochs are left alone, so the process that owns the journal goes on. It notices when it looks for due work the next time.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -11,13 +11,19 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::{
     super::{
         error::Error,
-        model::{Accepted, AccessChange, Arrival, Deed, Intervention, Lookup, NewReload, Recorded, SealedToken},
+        model::{Accepted, AccessChange, Arrival, CallSeq, Deed, Erased, Erasing, Intervention, Lookup, NewReload, Recorded, SealedToken},
     },
     fault::{Fault, Moment},
     migrate,
     queue::Tx,
-    write,
+    read, write,
 };
+
+/// Calls that are taken out in one transaction: intake waits for no longer than that.
+const PORTION: usize = 50;
+/// How often the log is tried to be emptied, and how long is waited in between.
+const CHECKPOINTS: u32 = 50;
+const CHECKPOINT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Does what a person asked, in a journal that a service has open. Blocks for the disk.
 ///
@@ -60,16 +66,76 @@ pub fn access_beside(path: &Path, change: AccessChange, deed: &Deed) -> Result<(
     beside(path, "change who may come in", |tx| write::access_put(tx, change, deed))
 }
 
+/// Takes a person out of a journal, also while a service works it: small transactions, and in the end nothing of them in the log either. Blocks for
+/// the disk, for as long as it takes to read every text once.
+///
+/// Errors: those of opening and of the disk. What was taken out until then is out; running it again goes on.
+pub fn forget_beside(path: &Path, whom: &Erasing) -> Result<Erased, Error> {
+    let work = || -> Result<Erased, Fault> {
+        let mut conn = writing(path)?;
+        let named = {
+            let tx = conn.transaction()?;
+            read::naming(&tx, whom)?
+        };
+        let mut erased = Erased { others: named.beside(), ..Erased::default() };
+        let mut records = BTreeSet::new();
+        for call in &named.calls {
+            erased.calls.push(conn.query_row("SELECT id FROM calls WHERE seq = ?1", [call], |row| row.get(0))?);
+            records.extend(write::remains(&conn, *call)?);
+        }
+        erased.records = records.into_iter().collect();
+        let calls: Vec<CallSeq> = named.calls.iter().copied().collect();
+        // Looking is taking out without a commit: so both say the same.
+        for portion in calls.chunks(PORTION) {
+            let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            write::forget_calls(&mut Tx { conn: &tx, woke: false }, portion, whom.now, &mut erased)?;
+            if whom.dry_run { tx.rollback()? } else { tx.commit()? }
+        }
+        if whom.dry_run {
+            return Ok(erased);
+        }
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        write::forget_others(&mut Tx { conn: &tx, woke: false }, &named)?;
+        tx.commit()?;
+        emptied(&conn)?;
+        Ok(erased)
+    };
+    if !path.exists() {
+        return Err(Error::Missing { path: path.to_path_buf() });
+    }
+    work().map_err(|fault| fault.explain(path, "take somebody out", Moment::Working))
+}
+
+/// Writes what stands in the log into the file and empties the log: old pages stand there as they were. A reader keeps it from that for moments.
+fn emptied(conn: &Connection) -> Result<(), Fault> {
+    for _ in 0..CHECKPOINTS {
+        let busy: bool = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if !busy {
+            return Ok(());
+        }
+        std::thread::sleep(CHECKPOINT_PAUSE);
+    }
+    tracing::warn!("the journal's log could not be emptied while the service reads; what was taken out leaves it with the next checkpoint");
+    Ok(())
+}
+
+/// A connection that writes beside the service, and leaves nothing of what it deletes.
+fn writing(path: &Path) -> Result<Connection, Fault> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_timeout(Duration::from_secs(5))?;
+    migrate::readable(migrate::look(&conn, path)?, path)?;
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "secure_delete", true)?;
+    Ok(conn)
+}
+
 fn beside<T>(path: &Path, what: &'static str, change: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>) -> Result<T, Error> {
     if !path.exists() {
         return Err(Error::Missing { path: path.to_path_buf() });
     }
     let work = || -> Result<T, Fault> {
-        let mut conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        conn.busy_timeout(Duration::from_secs(5))?;
-        migrate::readable(migrate::look(&conn, path)?, path)?;
-        conn.pragma_update(None, "synchronous", "FULL")?;
-        conn.pragma_update(None, "foreign_keys", true)?;
+        let mut conn = writing(path)?;
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = change(&mut Tx { conn: &tx, woke: false })?;
         tx.commit()?;

@@ -174,7 +174,7 @@ impl SqliteJournal {
         .boxed()
     }
 
-    fn read<T, F>(&self, doing: &'static str, work: F) -> Answer<'_, T>
+    pub(super) fn read<T, F>(&self, doing: &'static str, work: F) -> Answer<'_, T>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,

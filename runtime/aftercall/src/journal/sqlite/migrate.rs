@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{super::error::Error, fault::Fault, row::Us};
 
-/// Number, name and text of every migration, ascending from 1 without gaps.
+/// Number, name and text of every migration, ascending.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "journal", include_str!("migrations/0001_journal.sql")),
     (2, "reviews", include_str!("migrations/0002_reviews.sql")),
@@ -20,6 +20,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (6, "reloads", include_str!("migrations/0006_reloads.sql")),
     (7, "log", include_str!("migrations/0007_log.sql")),
     (8, "access", include_str!("migrations/0008_access.sql")),
+    (9, "signals", include_str!("migrations/0009_signals.sql")),
 ];
 
 /// Marks the file as ours: "ACJ1" in the header.

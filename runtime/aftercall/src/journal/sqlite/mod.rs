@@ -16,10 +16,11 @@ mod reader;
 mod row;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod write;
 mod writer;
 
-pub use beside::{accept_beside, access_beside, config_beside, intervene_beside, lookup_beside, reload_beside, token_beside};
+pub use beside::{accept_beside, access_beside, config_beside, forget_beside, intervene_beside, lookup_beside, reload_beside, token_beside};
 pub use journal::SqliteJournal;
 pub use lock::worked_by;
 pub use open::SqliteOptions;

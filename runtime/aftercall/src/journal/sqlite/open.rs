@@ -102,6 +102,8 @@ pub(super) fn set_up(writer: &mut Connection, path: &Path, now: Timestamp) -> Re
     // A checkpoint costs two more syncs, so not at every megabyte; 4,000 pages are 16 MiB.
     writer.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     writer.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // What is deleted or overwritten must not stand in the file for somebody to find.
+    writer.pragma_update(None, "secure_delete", true)?;
     common(writer, 16_000)?;
     take_over(writer, now)
 }

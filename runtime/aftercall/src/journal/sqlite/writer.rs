@@ -6,6 +6,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use rusqlite::Connection;
@@ -17,6 +18,7 @@ use super::{
     lock::Lock,
     queue::{Job, Tx},
 };
+use crate::meters::meters;
 
 /// What the writer thread owns.
 pub(super) struct Writer {
@@ -39,11 +41,15 @@ impl Writer {
     pub(super) fn run(mut self) {
         let mut batch: Vec<Box<dyn Job>> = Vec::with_capacity(self.batch);
         while self.queue.blocking_recv_many(&mut batch, self.batch) > 0 {
-            match self.commit(&mut batch) {
+            let begun = Instant::now();
+            let committed = self.commit(&mut batch);
+            meters().journal_seconds.took(&[], begun.elapsed().as_secs_f64());
+            match committed {
                 Ok(true) => self.ready.send_modify(|count| *count += 1),
                 Ok(false) => {}
                 Err(error) => {
                     tracing::error!(transactions = batch.len(), %error, "the journal could not commit");
+                    meters().journal_failures.add(&[], 1);
                     for job in &mut batch {
                         job.fail(error.clone());
                     }

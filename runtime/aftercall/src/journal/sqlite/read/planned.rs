@@ -17,7 +17,7 @@ pub(crate) fn planned(conn: &Connection, filter: &PlannedFilter) -> Result<Vec<P
     let mut sql = String::from(
         "SELECT p.number, p.revision, p.context, p.decision, p.plan, p.pipeline, p.config_version, p.digest, p.recorded_at, c.seq, c.id, o.outcome
          FROM calls c LEFT JOIN plans p ON p.call = c.seq AND p.number = c.plan
-         JOIN outcomes o ON o.call = c.seq AND o.revision = coalesce(p.revision, c.revision) WHERE 1",
+         JOIN outcomes o ON o.call = c.seq AND o.revision = coalesce(p.revision, c.revision) WHERE c.erased_at IS NULL",
     );
     let mut values: Vec<Value> = Vec::new();
     if !filter.ids.is_empty() {

@@ -32,6 +32,35 @@ mod suite {
     super::conformance::every_case!(super::super::empty);
 }
 
+/// The same for what a store does beside the way of calls.
+mod upkeep {
+    use super::{Error, Journal, conformance::upkeep as cases, open};
+    use crate::journal::Upkeep;
+
+    async fn check(case: impl AsyncFnOnce(&dyn Journal, &dyn Upkeep) -> Result<(), Error>) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let journal = open(folder.path()).expect("an empty journal");
+        if let Err(error) = case(&journal, &journal).await {
+            panic!("{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_alert_and_its_messages_are_one() {
+        check(async |journal, upkeep| cases::an_alert_and_its_messages_are_one(journal, upkeep).await).await;
+    }
+
+    #[tokio::test]
+    async fn what_went_wrong_is_counted() {
+        check(async |journal, upkeep| cases::what_went_wrong_is_counted(journal, upkeep).await).await;
+    }
+
+    #[tokio::test]
+    async fn what_is_open_is_not_let_go() {
+        check(async |journal, upkeep| cases::what_is_open_is_not_let_go(journal, upkeep).await).await;
+    }
+}
+
 fn options(folder: &Path) -> SqliteOptions {
     SqliteOptions { busy_timeout: Duration::from_millis(50), ..SqliteOptions::at(folder.join("journal.db")) }
 }

@@ -187,7 +187,7 @@ fn amend(tx: &mut Tx<'_>, known: Known, call: &NewCall, keys: &[String], now: Ti
     tx.conn
         .prepare_cached(
             "UPDATE calls SET revision = ?2, provisional = ?3, digest = ?4, started_at = coalesce(?5, started_at),
-                              status = ?6, status_reason = NULL, next_at = ?7, changed_at = ?8
+                              status = ?6, status_reason = NULL, next_at = ?7, changed_at = ?8, erased_at = NULL
              WHERE seq = ?1",
         )?
         .execute(params![
