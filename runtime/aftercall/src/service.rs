@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aftercall_config::call::CallOutcome;
-use aftercall_config::project::{Project, Source};
+use aftercall_config::project::{Pipeline, Project, Source};
 use aftercall_config::source::Files;
 use aftercall_plan::matching::Identity;
 use aftercall_plan::plan::pipeline_for;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::connect::{Connections, Http, resolve_secret};
 use crate::intake::{About, Access, lane_key};
-use crate::journal::{self, CallStatus, Journal, SqliteJournal, SqliteOptions};
+use crate::journal::{self, CallStatus, Journal, SqliteJournal, SqliteOptions, Upkeep};
 use crate::tokens::KeptTokens;
 use crate::work::{Versions, Worker};
 
@@ -28,6 +28,8 @@ pub struct Service {
     pub project: Arc<Project>,
     /// Its journal.
     pub journal: Arc<dyn Journal>,
+    /// The same, for what is beside the way of calls.
+    pub upkeep: Arc<dyn Upkeep>,
     /// Its accounts.
     pub connections: Connections,
     /// Its worker.
@@ -47,14 +49,15 @@ impl Service {
         let now = Timestamp::now();
         let path = root.join(&project.store_path);
         let journal = tokio::task::spawn_blocking(move || SqliteJournal::open(SqliteOptions::at(path), now)).await??;
-        let journal: Arc<dyn Journal> = Arc::new(journal);
+        let store = Arc::new(journal);
+        let (journal, upkeep): (Arc<dyn Journal>, Arc<dyn Upkeep>) = (store.clone(), store);
         let tokens = Arc::new(KeptTokens::here(journal.clone(), project.store_key.clone(), root));
         let connections = Connections::new(Arc::new(Http::new()?), root, tokens.clone());
         connections.adopt(&project);
         let versions = Versions::new(project.clone(), files, journal.clone(), now).await?;
         let owner = format!("pid {}", std::process::id());
         let worker = Worker::new(journal.clone(), connections.clone(), versions.clone(), Arc::new(Timestamp::now), owner);
-        Ok(Self { project, journal, connections, worker: Arc::new(worker), versions, tokens, root: root.to_owned() })
+        Ok(Self { project, journal, upkeep, connections, worker: Arc::new(worker), versions, tokens, root: root.to_owned() })
     }
 
     /// Puts another version to work, in one swap: calls that were taken in keep theirs.
@@ -132,7 +135,11 @@ pub fn source_secrets(root: &Path, source: &Source) -> Result<Vec<Vec<u8>>, Stri
 
 /// The caller's identities as opaque keys: who shares one is worked one call after the other.
 pub fn lane_keys(project: &Project, call: &CallOutcome) -> Vec<String> {
-    let Some(pipeline) = pipeline_for(project, call) else { return Vec::new() };
+    pipeline_for(project, call).map(|pipeline| keys_under(project, pipeline, call)).unwrap_or_default()
+}
+
+/// The same under the rules of one pipeline.
+pub fn keys_under(project: &Project, pipeline: &Pipeline, call: &CallOutcome) -> Vec<String> {
     let identity = Identity::of(&pipeline.matching.values, &project.phone_region, call);
     let phones = identity.phones.iter().map(|p| lane_key(project.name.as_bytes(), "phone", &p.e164));
     let emails = identity.emails.iter().map(|e| lane_key(project.name.as_bytes(), "email", e));

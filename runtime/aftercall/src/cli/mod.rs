@@ -3,6 +3,7 @@
 //! Data to stdout, talk to stderr. Exit codes: 0 done; 1 findings, failures, or work that did not land; 2 used wrongly;
 //! 3 with `--exit-code`: changes pending.
 
+mod alerts;
 mod apply;
 mod audit;
 mod backfill;
@@ -15,6 +16,7 @@ mod describe;
 mod diff;
 mod explain;
 mod fmt;
+mod forget;
 mod init;
 mod input;
 mod intervene;
@@ -89,6 +91,10 @@ enum Command {
     Reload(reload::Args),
     /// How the service stands: its config, the calls, the systems
     Status(status::Args),
+    /// How the alerts stand, and a trial for whoever would be told
+    Alerts(alerts::Args),
+    /// Take a person out of the journal, and say what stays in which system
+    Forget(forget::Args),
     /// Take in what a platform's own list of calls has and its webhook never brought
     Backfill(backfill::Args),
     /// The call log
@@ -153,6 +159,8 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Alerts(args) => alerts::run(&args),
+        Command::Forget(args) => forget::run(&args),
         Command::Backfill(args) => backfill::run(&args),
         Command::Calls(args) => calls::run(&args),
         Command::Show(args) => show::run(&args),

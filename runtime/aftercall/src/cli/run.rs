@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::ProjectDir;
 use super::talk::{self, data, talk as say};
-use crate::connect::{ListTime, resolve_secret};
+use crate::connect::{Http, ListTime, resolve_secret};
 use crate::intake::{Backfill, Backfilled, Intake, put_into, serve};
 use crate::service::{Service, context_secrets, lane_keys};
+use crate::signals::{self, Health};
 use crate::watch::{Start, Watch};
 use crate::web::{self, Web};
 
@@ -52,8 +53,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         let service = Arc::new(Service::open(root, Project::clone(&start.project), start.files()).await?);
         missing_secrets(&service);
         let address = listener.local_addr()?;
-        let asked = signals()?;
+        let asked = end_signals()?;
         let stop = CancellationToken::new();
+        // What is finished after the end was asked for is told, too.
+        let told = CancellationToken::new();
         let worker = {
             let (worker, stop) = (service.worker.clone(), stop.clone());
             tokio::spawn(async move { worker.run(&stop, false).await })
@@ -69,10 +72,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         let intake = intake.still_taking(Arc::new(move |source| leaving.leaving(source, Timestamp::now())));
         let watch = Watch::new(service.clone(), start).await?;
         let local = address.ip().is_loopback();
-        let app = intake
-            .telling(service.about(local))
-            .router()
-            .merge(web::router(Web::new(service.clone(), local, stop.clone()).map_err(anyhow::Error::msg)?));
+        let health = Health::new(service.clone(), local, worker.abort_handle());
+        let pages = web::router(Web::new(service.clone(), local, stop.clone()).map_err(anyhow::Error::msg)?);
+        let app = intake.telling(service.about(local)).router().merge(signals::router(health)).merge(pages);
         data(&format!(
             "{}\n",
             serde_json::json!({"version": 1, "ready": true, "listen": format!("http://{address}"), "config": service.project.version})
@@ -80,6 +82,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         let sources: Vec<String> = service.project.sources.keys().map(|s| format!("http://{address}/v1/calls/{s}")).collect();
         say(&format!("taking calls at {}; the call log is at http://{address}/; Ctrl-C ends it\n", sources.join(", ")));
         tokio::spawn(look_back(service.clone(), stop.clone()));
+        tokio::spawn(signals::keep(service.clone(), stop.clone()));
+        tokio::spawn(signals::alerts::watch(service.clone(), stop.clone()));
+        let http = Arc::new(Http::new()?);
+        tokio::spawn(signals::alerts::send(service.clone(), http.clone(), stop.clone()));
+        let traces = tokio::spawn(signals::export(service.clone(), http, told.clone()));
         tokio::spawn(watch.run(stop.clone()));
         let ends = stop.clone();
         tokio::spawn(async move {
@@ -92,6 +99,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
         if tokio::time::timeout(Duration::from_secs(25), worker).await.is_err() {
             say("a system did not answer in time; its write is looked up again at the next start\n");
         }
+        told.cancel();
+        let _ = tokio::time::timeout(Duration::from_secs(2), traces).await;
         Ok(0)
     })
 }
@@ -187,7 +196,7 @@ async fn look_at(service: Arc<Service>, name: String, stop: CancellationToken) {
 
 /// Ctrl-C, or what a service manager sends. They count from this call on, not only from when they are awaited.
 #[cfg(unix)]
-fn signals() -> std::io::Result<impl Future<Output = ()>> {
+fn end_signals() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
@@ -200,7 +209,7 @@ fn signals() -> std::io::Result<impl Future<Output = ()>> {
 
 /// Ctrl-C.
 #[cfg(not(unix))]
-fn signals() -> std::io::Result<impl Future<Output = ()>> {
+fn end_signals() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
     })

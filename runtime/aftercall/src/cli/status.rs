@@ -2,7 +2,7 @@
 
 use super::talk::{self, data};
 use super::{Format, ProjectDir};
-use crate::journal::{Journal, ReloadFilter, ReloadRow, ReloadState, SqliteJournal, worked_by};
+use crate::journal::{Journal, ReloadFilter, ReloadRow, ReloadState, SqliteJournal, Upkeep as _, worked_by};
 use crate::view::service::{Status, json, text};
 
 #[derive(Debug, clap::Args)]
@@ -28,6 +28,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             last: newest(&judged).await?,
             counts: journal.counts().await?,
             parked: journal.parked().await?,
+            alerts: journal.alerts().await?,
+            notices: journal.notices(false, 100).await?,
         })
     })?;
     match args.format {

@@ -104,6 +104,14 @@ impl Breaker {
         }
     }
 
+    /// Since when it is left alone, and because of which class of failure.
+    pub(super) fn open_since(&self) -> Option<(Instant, ErrorClass)> {
+        match &*self.state() {
+            State::Closed { .. } => None,
+            State::Open { since, because, .. } => Some((*since, *because)),
+        }
+    }
+
     /// When the system is to be asked whether it is back.
     pub(super) fn next_probe(&self) -> Option<Instant> {
         match &*self.state() {

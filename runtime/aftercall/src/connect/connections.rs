@@ -49,6 +49,17 @@ pub(super) struct Inner {
     pub(super) door: Door,
 }
 
+/// How a connection stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// For how long its system has been left alone, and because of what; absent where it is not.
+    pub left_alone: Option<(std::time::Duration, ErrorClass)>,
+    /// Its credentials: `none` where nothing has asked for them yet, `valid`, `ending`, `refused`.
+    pub credentials: &'static str,
+    /// How busy it is.
+    pub usage: Usage,
+}
+
 /// A config and its account.
 type Known = (Arc<Connection>, Arc<Account>);
 
@@ -262,6 +273,18 @@ impl Connections {
 
     fn doors(&self) -> BTreeMap<String, (Arc<Connection>, Arc<Breaker>)> {
         self.0.parts.lock().unwrap_or_else(PoisonError::into_inner).doors.clone()
+    }
+
+    /// How each connection of the project at work stands.
+    pub fn standings(&self) -> BTreeMap<String, Standing> {
+        let now = Instant::now();
+        let live = self.0.live.read().unwrap_or_else(PoisonError::into_inner);
+        let standing = |account: &Arc<Account>| Standing {
+            left_alone: account.breaker.open_since().map(|(since, because)| (now.duration_since(since), because)),
+            credentials: account.auth.state(),
+            usage: account.limiter.usage(),
+        };
+        live.iter().flatten().map(|(id, account)| (id.clone(), standing(account))).collect()
     }
 
     /// How busy each connection is now.

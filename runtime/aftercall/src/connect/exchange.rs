@@ -18,6 +18,7 @@ use super::failure::Failure;
 use super::http::{Answer, SendError};
 use super::limit::MAX_WAIT;
 use super::request::{Rendered, prepare};
+use crate::meters::{Recent, meters, recent};
 
 /// A request in the making.
 pub(super) struct Asking<'a> {
@@ -133,6 +134,7 @@ async fn send(
     drop(turn);
     let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (connection, what) = (connection.id.as_str(), asking.what);
+    measured(connection, begun, &result);
     match result {
         Ok(answer) => {
             tracing::debug!(connection, what, status = answer.status, ms, "answered");
@@ -152,6 +154,23 @@ async fn send(
             Err(if asking.effect == Effect::Read { failure.of_read() } else { failure })
         }
     }
+}
+
+/// Counts a request. A refusal of what we sent is a failed one as well: whoever asks for the share of errors means both.
+fn measured(connection: &str, begun: Instant, result: &Result<Answer, SendError>) {
+    let (word, went) = match result {
+        Ok(answer) => match answer.status {
+            200..300 => ("2xx", true),
+            300..400 => ("3xx", false),
+            400..500 => ("4xx", false),
+            _ => ("5xx", false),
+        },
+        Err(SendError::NeverSent(_)) => ("unreached", false),
+        Err(SendError::Lost(_)) => ("lost", false),
+    };
+    meters().requests.add(&[connection, word], 1);
+    meters().request_seconds.took(&[connection], begun.elapsed().as_secs_f64());
+    recent().note(if went { Recent::Answered } else { Recent::Failed }, connection, 1);
 }
 
 /// The body of a success. Errors: something that is no JSON, so what it confirms cannot be read.

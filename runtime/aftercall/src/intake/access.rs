@@ -30,18 +30,39 @@ impl Access {
 
     /// Errors: the status and the sentence for whoever asks.
     pub(super) fn check(&self, project: &Project, headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
-        if project.context_secrets.is_empty() {
-            return if self.local && from_here(headers) { Ok(()) } else { Err((StatusCode::FORBIDDEN, OPEN)) };
-        }
-        let secrets = (self.secrets)(project).map_err(|error| {
-            tracing::error!(error, "the secret of [context] cannot be read");
-            (StatusCode::SERVICE_UNAVAILABLE, "the secret of this address cannot be read just now")
-        })?;
-        let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
-        match token {
-            Some(token) if secrets.iter().any(|secret| same(secret.trim_ascii(), token.as_bytes())) => Ok(()),
-            _ => Err((StatusCode::UNAUTHORIZED, "send the secret of [context] as `Authorization: Bearer ...`")),
-        }
+        let named = !project.context_secrets.is_empty();
+        admit(named.then(|| (self.secrets)(project)), self.local, headers).map_err(|refused| match refused {
+            Refused::NotHere => (StatusCode::FORBIDDEN, OPEN),
+            Refused::Unreadable(error) => {
+                tracing::error!(error, "the secret of [context] cannot be read");
+                (StatusCode::SERVICE_UNAVAILABLE, "the secret of this address cannot be read just now")
+            }
+            Refused::Unknown => (StatusCode::UNAUTHORIZED, "send the secret of [context] as `Authorization: Bearer ...`"),
+        })
+    }
+}
+
+/// Why somebody may not ask.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// There is no secret, and they are not a program on this machine.
+    NotHere,
+    /// The secret cannot be read: why, naming the reference only.
+    Unreadable(String),
+    /// They do not know the secret.
+    Unknown,
+}
+
+/// Whether whoever sends these headers knows one of the secrets or, where none is named, is a program on this machine.
+pub(crate) fn admit(secrets: Option<Result<Vec<Vec<u8>>, String>>, local: bool, headers: &HeaderMap) -> Result<(), Refused> {
+    let Some(secrets) = secrets else {
+        return if local && from_here(headers) { Ok(()) } else { Err(Refused::NotHere) };
+    };
+    let secrets = secrets.map_err(Refused::Unreadable)?;
+    let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
+    match token {
+        Some(token) if secrets.iter().any(|secret| same(secret.trim_ascii(), token.as_bytes())) => Ok(()),
+        _ => Err(Refused::Unknown),
     }
 }
 

@@ -7,13 +7,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use aftercall_config::call::CallOutcome;
 use aftercall_config::functions;
 use aftercall_config::project::{Project, Source};
+use aftercall_plan::plan::pipeline_for;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::key;
 use super::outcome::{Mapped, map};
 use super::words::words;
-use crate::journal::{Arrival, ArrivalKind, Json, NewCall};
+use crate::journal::{Accepted, Arrival, ArrivalKind, Json, NewCall};
+use crate::meters::meters;
 use crate::plant::{Plant, planted};
 
 /// A delivery as understood, ready for the journal.
@@ -102,6 +104,28 @@ fn arrival(source: &Source, event_key: String, kind: ArrivalKind, body: Vec<u8>,
 fn unrecognised(source: &Source, reason: String, body: Vec<u8>, now: Timestamp) -> Taken {
     let kind = ArrivalKind::Unrecognised { reason: reason.clone() };
     Taken { arrival: arrival(source, key::body_key(&body), kind, body, now), verdict: Verdict::Unrecognised { reason } }
+}
+
+/// The pipeline that an arrival comes to, for counting; `none` where none takes it, or it is no call.
+pub(super) fn pipeline_of(project: &Project, arrival: &Arrival) -> String {
+    let ArrivalKind::Call(call) = &arrival.kind else { return "none".to_owned() };
+    let outcome = call.outcome.read::<CallOutcome>().ok();
+    outcome.and_then(|outcome| pipeline_for(project, &outcome).map(|pipeline| pipeline.name.clone())).unwrap_or_else(|| "none".to_owned())
+}
+
+/// Counts a delivery that is in the journal.
+pub(super) fn count(source: &str, pipeline: &str, verdict: &Verdict, accepted: Accepted) {
+    let result = match (verdict, accepted) {
+        (Verdict::Ignored, _) => "ignored",
+        (_, Accepted::Duplicate { .. }) => "repeated",
+        (Verdict::Unrecognised { .. }, _) => "unrecognised",
+        (Verdict::Call { .. }, Accepted::Amended { .. }) => "amended",
+        (Verdict::Call { .. }, _) => "new",
+    };
+    meters().payloads.add(&[source, result], 1);
+    if result == "new" {
+        meters().received.add(&[source, pipeline], 1);
+    }
 }
 
 /// The call as the journal queues it.

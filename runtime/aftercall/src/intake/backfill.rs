@@ -15,9 +15,10 @@ use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::arrival::{Verdict, take_payload};
+use super::arrival::{Verdict, count, pipeline_of, take_payload};
 use crate::connect::{Failure, ListRow, ListTime, Reader};
 use crate::journal::{self, Accepted, Arrival, ArrivalKind, Journal};
+use crate::meters::{Recent, meters, recent};
 
 /// What has just ended is left to its webhook for so long, where the list cannot tell whether a call is analysed.
 const JUST_ENDED: SignedDuration = SignedDuration::from_mins(5);
@@ -207,7 +208,13 @@ impl Backfill<'_> {
             // Known by the call's id, since addresses in it may differ each time; and whoever understands it later finds it there.
             taken.arrival.event_key = format!("call:{}", row.id);
         }
+        let pipeline = pipeline_of(self.project, &taken.arrival);
         let accepted = put(taken.arrival).await?;
+        count(&self.source.name, &pipeline, &taken.verdict, accepted);
+        if matches!((&taken.verdict, accepted), (Verdict::Call { .. }, Accepted::New { .. })) {
+            meters().missed.add(&[&self.source.name], 1);
+            recent().note(Recent::NeverDelivered, &self.source.name, 1);
+        }
         let id = row.id.clone();
         match (taken.verdict, accepted) {
             (Verdict::Unrecognised { reason }, _) => done.unrecognised.push((id, reason)),

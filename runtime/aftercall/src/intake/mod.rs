@@ -27,7 +27,7 @@ mod typed;
 mod words;
 
 pub use access::Access;
-pub(crate) use access::from_here;
+pub(crate) use access::{Refused, admit, from_here};
 pub use arrival::{Taken, Verdict, of_outcome, take, take_payload};
 pub use ask::About;
 pub use backfill::{Backfill, BackfillError, Backfilled, Put, put_into};

@@ -1,4 +1,4 @@
-//! The endpoint: `POST /v1/calls/{source}`, `GET /v1/context` and `GET /healthz`.
+//! The endpoint: `POST /v1/calls/{source}` and `GET /v1/context`.
 //!
 //! Limits before work, verified before parsed, committed before acknowledged. What is refused for the sender's fault gets a
 //! 4xx, what fails through ours a 503, and everything genuine a 2xx: a payload that is not understood is kept all the same,
@@ -6,25 +6,27 @@
 //! whoever listens.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aftercall_config::call::CallOutcome;
 use aftercall_config::project::{Project, Source};
+use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::arrival::{Taken, Verdict, take};
+use super::arrival::{Taken, Verdict, count, pipeline_of, take};
 use super::ask::{About, asked};
 use super::signature::{Refusal, is_signed, verify};
 use super::{answer, body, live};
-use crate::journal::Journal;
+use crate::journal::{Accepted, Journal};
+use crate::meters::meters;
 use crate::plant::{Plant, planted};
+use crate::trace::{self, Span};
 
 /// A body above this is worked beside the runtime's own threads: parsing it takes longer than they should be held.
 const LARGE: usize = 128 * 1024;
@@ -90,14 +92,9 @@ impl Intake {
     /// The routes, without a fallback, for merging with others.
     pub fn router(self) -> Router {
         let about = self.about.clone().map(|about| Router::new().route("/v1/context", get(asked)).with_state(about));
-        let calls = Router::new().route("/v1/calls/{source}", post(receive).fallback(wrong_method)).route("/healthz", get(health));
+        let calls = Router::new().route("/v1/calls/{source}", post(receive).fallback(wrong_method));
         calls.with_state(self).merge(about.unwrap_or_default())
     }
-}
-
-async fn health(State(intake): State<Intake>) -> Response {
-    let project = (intake.project)();
-    Json(json!({"status": "ok", "project": project.name, "config": project.version.to_string()})).into_response()
 }
 
 async fn wrong_method(Path(source): Path<String>) -> Response {
@@ -116,6 +113,7 @@ async fn receive(State(intake): State<Intake>, Path(name): Path<String>, request
         let known: Vec<&str> = project.sources.keys().map(String::as_str).collect();
         return answer::unknown_source(&name, &known);
     };
+    let begun = Instant::now();
     let (parts, stream) = request.into_parts();
     let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
     let budget = intake.budget.clone();
@@ -137,8 +135,15 @@ async fn receive(State(intake): State<Intake>, Path(name): Path<String>, request
     };
     match (worked, &intake.about) {
         (Ok(Ok(Worked::Asked(payload, proven))), Some(about)) => about.answer(&open, &kind, &payload, proven).await,
-        (Ok(Ok(Worked::Taken(taken))), _) => intake.commit(&name, *taken).await,
-        (Ok(Err(answer)), _) => *answer,
+        (Ok(Ok(Worked::Taken(taken))), _) => {
+            let answer = intake.commit(&open, &name, *taken).await;
+            meters().commit_seconds.took(&[&name], begun.elapsed().as_secs_f64());
+            answer
+        }
+        (Ok(Err(answer)), _) => {
+            meters().payloads.add(&[&name, if answer.status().is_server_error() { "failed" } else { "refused" }], 1);
+            *answer
+        }
         (Ok(Ok(Worked::Asked(..))), None) | (Err(_), _) => answer::later("this payload could not be worked"),
     }
 }
@@ -196,7 +201,7 @@ impl Intake {
         }
     }
 
-    async fn commit(&self, source: &str, taken: Taken) -> Response {
+    async fn commit(&self, project: &Project, source: &str, taken: Taken) -> Response {
         let Taken { arrival, verdict } = taken;
         match &verdict {
             Verdict::Call { notes, .. } if notes.is_empty() => {}
@@ -211,22 +216,38 @@ impl Intake {
                 let journal = self.journal.clone();
                 async move { journal.accept(vec![arrival]).await }
             }));
-            return answer::taken(&verdict, crate::journal::Accepted::Kept);
+            return answer::taken(&verdict, Accepted::Kept);
         }
+        let (pipeline, from) = (pipeline_of(project, &arrival), arrival.received_at);
+        let failed = || {
+            meters().payloads.add(&[source, "failed"], 1);
+            answer::later("this cannot be kept just now")
+        };
         match tokio::time::timeout(COMMIT, self.journal.accept(vec![arrival])).await {
             Ok(Ok(accepted)) => match accepted.first() {
-                Some(accepted) => answer::taken(&verdict, *accepted),
+                Some(accepted) => {
+                    count(source, &pipeline, &verdict, *accepted);
+                    traced(source, &pipeline, &verdict, from, (self.now)());
+                    answer::taken(&verdict, *accepted)
+                }
                 None => answer::later("the journal gave no answer"),
             },
             Ok(Err(error)) => {
                 tracing::error!(source, %error, "a payload could not be journaled");
-                answer::later("this cannot be kept just now")
+                failed()
             }
             Err(_) => {
                 tracing::error!(source, "the journal did not commit in {} seconds", COMMIT.as_secs());
-                answer::later("this cannot be kept just now")
+                failed()
             }
         }
+    }
+}
+
+fn traced(source: &str, pipeline: &str, verdict: &Verdict, from: Timestamp, to: Timestamp) {
+    if let Verdict::Call { id, .. } = verdict {
+        let about = [("aftercall.source", source), ("aftercall.pipeline", pipeline)];
+        trace::span(&Span { call: id, name: "intake", from, to, failed: false, about: &about });
     }
 }
 

@@ -1,10 +1,12 @@
 //! What things look like: plans, the call log, one call's story. A view of values; it decides nothing.
 
 pub mod access;
+pub mod alert;
 pub mod calls;
 pub(crate) mod change;
 pub mod decision;
 pub(crate) mod difference;
+pub mod forget;
 pub(crate) mod mask;
 pub mod plan;
 pub(crate) mod plan_page;

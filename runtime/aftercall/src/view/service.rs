@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::alert::troubles;
 use super::words::{bold, dim, value};
-use crate::journal::{Counts, ReloadRow, ReloadState};
+use crate::journal::{AlertRow, Counts, NoticeRow, ReloadRow, ReloadState};
 
 /// What a journal knows of the service that works it.
 pub struct Status {
@@ -20,6 +21,10 @@ pub struct Status {
     pub counts: Counts,
     /// Calls that wait for a system, by connection.
     pub parked: BTreeMap<String, u64>,
+    /// Alerts that hold.
+    pub alerts: Vec<AlertRow>,
+    /// Messages of alerts, the newest first.
+    pub notices: Vec<NoticeRow>,
 }
 
 /// For people.
@@ -45,7 +50,11 @@ pub fn text(status: &Status) -> String {
     for (connection, waiting) in &status.parked {
         let _ = writeln!(out, "{} {connection}: {waiting} wait until it is back", bold("system "));
     }
-    out
+    for alert in &status.alerts {
+        let said: Value = alert.said.read().unwrap_or_default();
+        let _ = writeln!(out, "{} {}: {}", bold("alert  "), alert.name, said["value"].as_str().unwrap_or_default());
+    }
+    out + &troubles(&status.notices)
 }
 
 /// What came of one config that was offered.
@@ -105,6 +114,8 @@ pub fn json(status: &Status) -> Value {
         "unrecognised": status.counts.unrecognised,
         "oldest_waiting": status.counts.oldest_waiting,
         "waits_for": status.parked,
+        "alerts": status.alerts,
+        "notices": status.notices,
     })
 }
 

@@ -21,6 +21,7 @@ use super::shrink::gone;
 use super::start::Start;
 use super::triggers::{Trigger, Triggers};
 use crate::journal::{Json, ReloadAnswer, ReloadFilter, ReloadState};
+use crate::meters::meters;
 use crate::service::Service;
 
 /// The longest that files which are never left alone are waited for; from then on only two equal readings count.
@@ -320,6 +321,7 @@ impl Watch {
 
     async fn accepted(&mut self, ask: &mut Ask, project: &Project, mut detail: Value) -> anyhow::Result<()> {
         detail["sources"] = project.sources.keys().map(String::as_str).collect();
+        meters().reloads.add(&["accepted"], 1);
         let operation = self.active.files.get("aftercall.toml").map(ToString::to_string);
         self.answer(ask, ReloadState::Accepted, Some(project.version.0.clone()), detail, operation).await?;
         Ok(())
@@ -328,6 +330,7 @@ impl Watch {
     /// What is at work stays. Said once for one content, and kept for whoever asks.
     async fn refuse(&mut self, ask: &mut Ask, look: Look, version: Option<String>, detail: Value) -> anyhow::Result<()> {
         let stays = self.service.versions.live().version.clone();
+        meters().reloads.add(&["refused"], 1);
         tracing::error!(stays = %stays, by = ask.by, why = detail["why"].as_str(), "the changed project is refused; what is at work goes on");
         for finding in detail["findings"].as_array().into_iter().flatten().filter(|f| f["severity"] == "error").take(NAMED) {
             let word = |key: &str| finding[key].as_str().unwrap_or_default();

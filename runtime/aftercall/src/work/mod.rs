@@ -16,6 +16,7 @@ mod progress;
 mod promise;
 mod reading;
 mod retry;
+mod signals;
 mod step;
 mod supplement;
 mod verify;

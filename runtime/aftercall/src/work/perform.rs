@@ -20,10 +20,11 @@ use super::gather::Trouble as ReadTrouble;
 use super::progress::{Progress, Standing, Verdict, depends_on, due, is_outdated, leave_out, missing, receipt, sends, under_way, verdict};
 use super::promise::kept;
 use super::retry::{RetryPolicy, policy};
+use super::signals;
 use super::step::{Attempt, Step, step};
 use super::wording::{findable, first_state, new_write, outgoing, repeatable};
 use super::worker::Worker;
-use crate::connect::{Failure, Outgoing, Sent};
+use crate::connect::{Failure, Landed, Outgoing, Sent};
 use crate::journal::{
     self, AnswerRow, CallChange, CallStatus, Claim, Json, NewEvent, NewPlan, NewWrite, PlanOutcome, Record, Recording, Then, Trouble,
     WriteChange, WriteOutcome, WriteRow, WriteState,
@@ -50,6 +51,8 @@ pub(super) struct Hand<'a> {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) call: CallOutcome,
     until: Timestamp,
+    /// When the last writes went out.
+    sent_at: Timestamp,
     replans: u32,
     pub(super) evidence: Vec<CrmRecord>,
     /// A system that cannot be read, while the others are worked.
@@ -61,6 +64,7 @@ pub(super) struct Hand<'a> {
 /// Errors: those of the journal. The lease then runs out, and whoever takes the lane over looks before it sends.
 pub(super) async fn work(worker: &Worker, claim: &Claim) -> Result<CallStatus, journal::Error> {
     let finish = |status, reason: String| async move {
+        signals::settled("none", claim, status, worker.now());
         let change = CallChange { status, reason: Some(reason), next_at: None, waits_for: Vec::new(), blocks_lane: false };
         let now = worker.now();
         worker.journal.record(recording(claim, now, vec![Record::Call(change)], Then::Release)).await.map(|r| r.status)
@@ -76,8 +80,23 @@ pub(super) async fn work(worker: &Worker, claim: &Claim) -> Result<CallStatus, j
     let Some(pipeline) = pipeline_for(&project, &call).cloned() else {
         return finish(CallStatus::Skipped, "no pipeline takes this call".to_owned()).await;
     };
-    let mut hand = Hand { worker, claim, project, pipeline, call, until: claim.until, replans: 0, evidence: Vec::new(), away: None };
-    hand.run().await
+    let mut hand = Hand {
+        worker,
+        claim,
+        project,
+        pipeline,
+        call,
+        until: claim.until,
+        sent_at: claim.until,
+        replans: 0,
+        evidence: Vec::new(),
+        away: None,
+    };
+    let from = worker.now();
+    let status = hand.run().await?;
+    signals::settled(&hand.pipeline.name, claim, status, worker.now());
+    signals::worked(&hand.pipeline.name, claim, status, (from, worker.now()));
+    Ok(status)
 }
 
 pub(super) fn recording(claim: &Claim, now: Timestamp, records: Vec<Record>, then: Then) -> Recording {
@@ -119,6 +138,7 @@ impl Hand<'_> {
             let mut again: Option<Option<(String, String)>> = None;
             if !ready.is_empty() {
                 self.hold_lane(now).await?;
+                self.sent_at = self.worker.now();
                 for sent in self.send(&plan, &standing, &ready).await {
                     let found = self.outcome(&plan, &mut standing, sent, &mut records).await;
                     again = again.or(found);
@@ -235,6 +255,8 @@ impl Hand<'_> {
         // What was approved was planned for a moment of its own: due dates count from that one.
         let moment = promise.as_ref().map_or(now, |promise| promise.plan.at);
         let planned = self.read_and_plan(before, moment).await;
+        let read = self.worker.now();
+        signals::matched(claim, &self.pipeline, planned.as_ref().map(|(_, plan)| plan).ok(), (now, read));
         let (context, plan) = match planned {
             Ok(both) => both,
             Err(ReadTrouble::Journal(error)) => return Err(error),
@@ -294,6 +316,7 @@ impl Hand<'_> {
             then: Then::Keep,
         };
         let outcome = self.worker.journal.record_plan(vec![new]).await?.into_iter().next();
+        signals::planned(claim, &plan, (read, self.worker.now()));
         let (number, outcomes) = match outcome {
             Some(PlanOutcome::Recorded { writes, number }) => (number, writes),
             Some(PlanOutcome::Amended { .. }) => {
@@ -465,7 +488,23 @@ impl Hand<'_> {
         let held_up = depends_on(write).iter().any(|id| standing.get(id).is_none_or(|p| p.state != WriteState::Applied));
         let progress = standing.get_mut(&write.id)?;
         let now = self.worker.now();
-        match sent.result {
+        let class = sent.result.as_ref().err().map_or("none", |failure| failure.class.as_str());
+        let again = self.answered(write, progress, sent.result, held_up, now, records).await;
+        signals::attempted(self.claim, write, (progress.state, class), (self.sent_at, now));
+        again
+    }
+
+    /// What an answer to one write means for it.
+    async fn answered(
+        &self,
+        write: &Write,
+        progress: &mut Progress,
+        result: Result<Landed, Failure>,
+        held_up: bool,
+        now: Timestamp,
+        records: &mut Vec<Record>,
+    ) -> Option<Option<(String, String)>> {
+        match result {
             Ok(landed) => {
                 if self.withdrawn(write, progress, &landed.id, records).await {
                     return None;

@@ -164,6 +164,19 @@ impl Auth {
         self.pass.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Where the credentials stand: `none` where nothing has asked for them yet, `valid`, `ending`, `refused`.
+    pub(super) fn state(&self) -> &'static str {
+        let now = Instant::now();
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        match self.current().map(|pass| pass.good_until) {
+            Some(None) => "valid",
+            Some(Some(until)) if now + EARLY < until => "valid",
+            Some(Some(until)) if now < until => "ending",
+            _ if failed => "refused",
+            _ => "none",
+        }
+    }
+
     /// How many refreshes have ended, well or not.
     pub(super) fn refreshes(&self) -> u64 {
         self.refreshes.load(Ordering::Acquire)
