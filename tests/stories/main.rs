@@ -3,6 +3,7 @@
 //! Not for what one room does by itself: that is tested in the room.
 
 mod access;
+mod alerts;
 mod apply;
 mod appointments;
 mod audit;
@@ -26,6 +27,7 @@ mod hard;
 mod matching;
 mod minute;
 mod outages;
+mod privacy;
 mod receipts;
 mod refusals;
 mod reload;
@@ -34,6 +36,7 @@ mod reviews;
 mod routes;
 mod security;
 mod service;
+mod signals;
 mod start;
 mod store;
 mod support;

@@ -161,6 +161,7 @@ fn each_room_keeps_to_itself() {
     };
     none("SQL outside of the journal", outside(&["journal/"], &["rusqlite::"]));
     none("requests outside of connect", outside(&["connect/"], &["reqwest::"]));
+    none("counting that looks up", said(&[&format!("{aftercall}/meters"), &format!("{aftercall}/trace.rs")], &["crate::"]));
     none("the command line below itself", outside(&["cli/", "main.rs"], &["crate::cli"]));
     none("work that looks up", inside("work", &["crate::cli", "crate::view", "crate::intake", "crate::service"]));
     none("connect that looks up", inside("connect", &["crate::work", "crate::journal", "crate::intake", "crate::cli", "crate::service"]));
@@ -326,6 +327,16 @@ fn schemas_are_those_of_the_types() {
         }
     });
     none("schemas that differ from the types (UPDATE=1 writes them)", found);
+}
+
+/// `UPDATE=1 cargo test` writes it.
+#[test]
+fn the_page_of_metrics_is_the_list() {
+    let (path, page) = (repository().join("schema/metrics.md"), aftercall::meters::page());
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &page).unwrap_or_else(|e| panic!("writing {}: {e}", path.display()));
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), page, "schema/metrics.md (UPDATE=1 writes it)");
 }
 
 #[test]

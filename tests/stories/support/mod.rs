@@ -9,6 +9,7 @@ mod git;
 pub(crate) mod http;
 mod inside;
 mod program;
+mod receiver;
 mod redact;
 mod sign;
 
@@ -19,6 +20,7 @@ pub(crate) use git::{commit, git};
 pub(crate) use http::{Answer, get, get_with, post, raw, send};
 pub(crate) use inside::Inside;
 pub(crate) use program::{Ran, Running, aftercall};
+pub(crate) use receiver::Receiver;
 pub(crate) use redact::redacted;
 pub(crate) use sign::{secret, signed, signed_at};
 
