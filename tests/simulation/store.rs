@@ -6,10 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use aftercall::journal::{
-    Accepted, AccessChange, Answer, AnswerRow, Arrival, ArrivalKind, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created,
-    Deed, DeedFilter, DeedRow, Error, Guard, Intervention, Journal, Key, LandedFilter, LandedRow, LaneLink, Lookup, NewPlan, NewReload,
-    NewSession, PlanOutcome, PlannedCall, PlannedFilter, Record, Recorded, Recording, ReloadAnswer, ReloadFilter, ReloadRow, SealedToken,
-    SessionRow, SignInTry, Story, Then, TokenRow, Unrecognised, UserRow, WriteFilter, WriteRow, Written,
+    Accepted, AccessChange, Answer, AnswerRow, Arrival, ArrivalKind, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Deed, DeedFilter, DeedRow, Error, Guard, Intervention, Journal, Key, LandedFilter, LandedRow, LaneLink, LogCounts, LogFilter, LogKind, LogPage, Lookup, NewPlan, NewReload, NewSession, PlanOutcome, PlannedCall, PlannedFilter, Record, Recorded, Recording, ReloadAnswer, ReloadFilter, ReloadRow, SealedToken, SessionRow, SignInTry, Story, Then, TokenRow, Unrecognised, UserRow, WriteFilter, WriteRow, Written,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -122,6 +119,9 @@ impl Journal for Store {
         people_find(connection: String, keys: Vec<i64>, limit: usize) -> Vec<String>;
         config_get(hash: String) -> Option<String>;
         calls(filter: CallFilter) -> Vec<CallSummary>;
+        log(filter: LogFilter) -> LogPage;
+        log_counts(kind: LogKind) -> LogCounts;
+        last_event() -> i64;
         planned(filter: PlannedFilter) -> Vec<PlannedCall>;
         call(id_or_prefix: String) -> Option<Story>;
         payload(id: i64) -> Option<Vec<u8>>;

@@ -112,8 +112,8 @@ fn asked(web: &Web, pairs: &[(String, String)]) -> Result<(Asked, TimeZone), Ref
 
 /// `GET /v1/audit`.
 pub(super) async fn json(State(web): State<Web>, Query(pairs): Pairs) -> Result<Response, Refusal> {
-    let (asked, _) = asked(&web, &pairs).map_err(Refusal::as_json)?;
-    let found = asked.page(&web).await.map_err(Refusal::as_json)?;
+    let (asked, _) = asked(&web, &pairs).map_err(Refusal::for_program)?;
+    let found = asked.page(&web).await.map_err(Refusal::for_program)?;
     Ok(Json(view::trail::json(&found.lines, found.next.map(|next| next.to_string()))).into_response())
 }
 

@@ -162,7 +162,7 @@ fn table(person: &Person, asked: &Asked, log: &LogPage, zone: &TimeZone) -> Mark
             }
         } @else {
             table.calls {
-                caption { (log.calls.len()) " calls" @if log.next.is_some() { ", and more" } ", newest first; times in " (zone.iana_name().unwrap_or("the project's zone")) }
+                caption { @match log.calls.len() { 1 => { "1 call" }, n => { (n) " calls" }, } @if log.next.is_some() { ", and more" } ", newest first; times in " (zone.iana_name().unwrap_or("the project's zone")) }
                 thead { tr {
                     th scope="col" { "Time" } th scope="col" { "Caller" } th scope="col" { "Outcome" } th scope="col" { "Status" }
                     th scope="col" { "Records" } th scope="col" { "Match" }

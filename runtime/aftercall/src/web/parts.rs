@@ -13,6 +13,8 @@ pub(super) fn state(word: &str) -> Markup {
         "waiting" | "planned" | "intent" | "blocked" => ("○", "calm"),
         "review" | "held" | "conflict" => ("◆", "care"),
         "dead" | "rejected" | "refused" => ("✕", "bad"),
+        "new" => ("＋", "calm"),
+        "no_identity" => ("?", "calm"),
         _ => ("–", "calm"),
     };
     html! { span class={ "state " (tone) } { span aria-hidden="true" { (shape) } " " (word.replace('_', " ")) } }

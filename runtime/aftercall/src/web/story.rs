@@ -201,6 +201,7 @@ fn write(person: &Person, row: &WriteRow, plan: Option<&Plan>, zone: &TimeZone) 
 }
 
 fn field(person: &Person, name: &str, field: &Field) -> Markup {
+    let (before, after) = (field.before(), field.after());
     let receipt = text(field.of_receipt("state"));
     let found = text(field.of_receipt("found"));
     let planned = field.planned.as_ref().and_then(|field| field.because.clone());
@@ -208,8 +209,8 @@ fn field(person: &Person, name: &str, field: &Field) -> Markup {
     html! {
         tr {
             th scope="row" { (name) }
-            td { del { (person.sees_value(&field.before())) } }
-            td { ins { (person.sees_value(&field.after())) } }
+            td { @if !before.is_empty() { del { (person.sees_value(&before)) } } }
+            td { @if !after.is_empty() { ins { (person.sees_value(&after)) } } }
             td { (field.policy()) }
             td {
                 @if !receipt.is_empty() { (state(&receipt)) }

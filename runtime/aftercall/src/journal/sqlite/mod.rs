@@ -20,7 +20,9 @@ mod upkeep;
 mod write;
 mod writer;
 
-pub use beside::{accept_beside, access_beside, config_beside, forget_beside, intervene_beside, lookup_beside, reload_beside, token_beside};
+pub use beside::{
+    accept_beside, access_beside, config_beside, forget_beside, intervene_beside, lookup_beside, reload_beside, token_beside,
+};
 pub use journal::SqliteJournal;
 pub use lock::worked_by;
 pub use open::SqliteOptions;
