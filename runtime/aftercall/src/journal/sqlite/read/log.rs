@@ -176,7 +176,7 @@ fn reach(conn: &Connection, filter: &LogFilter) -> Result<Option<Reach>, Fault> 
         sql.push_str(&format!(", coalesce(sum(calls) FILTER (WHERE {part}), 0)"));
     }
     for what in ["min(first)", "max(last)"] {
-        sql.push_str(&format!(", {what} FILTER (WHERE {joint})"));
+        sql.push_str(&format!(", {what} FILTER (WHERE {joint} AND calls > 0)"));
         values.extend(states.iter().cloned().chain(given.iter().cloned()));
     }
     sql.push_str(" FROM calls_by_time WHERE hours = ? AND at >= ? AND at < ?");
@@ -391,7 +391,10 @@ fn add(conn: &Connection, sql: &str, values: Vec<Value>, counts: &mut LogCounts)
     let mut statement = conn.prepare_cached(sql)?;
     let mut rows = statement.query(params_from_iter(values))?;
     while let Some(row) = rows.next()? {
-        *counts.calls.entry(row.get(0)?).or_default() += count(row, 1)?;
+        let calls = count(row, 1)?;
+        if calls > 0 {
+            *counts.calls.entry(row.get(0)?).or_default() += calls;
+        }
     }
     Ok(())
 }
