@@ -58,7 +58,8 @@ CREATE TRIGGER calls_uncounted AFTER DELETE ON calls BEGIN
 END;
 
 -- The words by which people look for a call, one row for each call under its number: names, numbers from behind ("n" and the digits
--- reversed), the address and the platform's id ("e" and "i" and their letters and digits). The text itself is not kept. Deleting the row erases it.
+-- reversed), the address and the platform's id ("e" and "i" and their letters and digits). No text is
+-- kept. Deleting the row takes the call out; its words leave the file when the index is merged, which 'optimize' does at once.
 CREATE VIRTUAL TABLE call_words USING fts5(
   words, content = '', contentless_delete = 1, detail = none, 
   tokenize = 'unicode61 remove_diacritics 2 categories ''L* N* Co Mc Mn'''
