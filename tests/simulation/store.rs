@@ -6,7 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use aftercall::journal::{
-    Accepted, AccessChange, Answer, AnswerRow, Arrival, ArrivalKind, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Deed, DeedFilter, DeedRow, Error, Guard, Intervention, Journal, Key, LandedFilter, LandedRow, LaneLink, LogCounts, LogFilter, LogKind, LogPage, Lookup, NewPlan, NewReload, NewSession, PlanOutcome, PlannedCall, PlannedFilter, Record, Recorded, Recording, ReloadAnswer, ReloadFilter, ReloadRow, SealedToken, SessionRow, SignInTry, Story, Then, TokenRow, Unrecognised, UserRow, WriteFilter, WriteRow, Written,
+    Accepted, AccessChange, Answer, AnswerRow, Arrival, ArrivalKind, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created,
+    Deed, DeedFilter, DeedRow, Error, Guard, Intervention, Journal, Key, LandedFilter, LandedRow, LaneLink, LogCounts, LogFilter, LogKind,
+    LogPage, Lookup, NewPlan, NewReload, NewSession, PlanOutcome, PlannedCall, PlannedFilter, Record, Recorded, Recording, ReloadAnswer,
+    ReloadFilter, ReloadRow, SealedToken, SessionRow, SignInTry, Story, Then, TokenRow, Unrecognised, UserRow, WriteFilter, WriteRow,
+    Written,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
