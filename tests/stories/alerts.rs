@@ -38,7 +38,7 @@ fn kinds(hook: &Receiver) -> Vec<String> {
 #[test]
 fn an_outage_is_one_alert_and_one_recovery() {
     let hook = Receiver::http();
-    let desk = told_by(&hook, "\n[alert.crm_away]\nwhen = \"circuit_open of crm > 0s\"\nnotify = \"ops\"\nrecover_after = \"4s\"\n");
+    let desk = told_by(&hook, "\n[alert.crm_away]\nwhen = \"circuit_open of crm > 0s\"\nnotify = \"ops\"\nrecover_after = \"8s\"\n");
     let service = desk.serve();
     desk.crm.fault(FaultSpec::new(FaultKind::Down));
     (0..30).for_each(|n| service.take(&message(n)));
@@ -55,9 +55,16 @@ fn an_outage_is_one_alert_and_one_recovery() {
     let service = desk.serve();
     (60..70).for_each(|n| service.take(&message(n)));
     service.says("paused: ");
-    assert_eq!(kinds(&hook), ["alert.begun"], "a restart repeats nothing:\n{}", service.log());
+    // It answers for a moment, and is away again: that is no end.
     desk.crm.clear_faults();
-    desk.settled(70);
+    let quiet = || desk.run(&["status", "--format", "json"]).exits(0).json()["alerts"][0]["quiet_since"].is_string();
+    eventually("it is seen that it answers", || quiet().then_some(()));
+    desk.crm.fault(FaultSpec::new(FaultKind::Down));
+    (70..80).for_each(|n| service.take(&message(n)));
+    eventually("it is seen that it does not", || (!quiet()).then_some(()));
+    assert_eq!(kinds(&hook), ["alert.begun"], "neither a restart nor a moment repeats anything:\n{}", service.log());
+    desk.crm.clear_faults();
+    desk.settled(80);
     eventually("the end is told", || (hook.received().len() >= 2).then_some(()));
     desk.run(&["alerts"]).exits(0);
     // Nothing more comes while the next two measurements are made.

@@ -104,6 +104,9 @@ fn the_metrics_are_those_of_the_list() {
     assert_eq!((after.value("aftercall_backlog_calls"), after.value("aftercall_unrecognised_payloads")), (0.0, 1.0));
     assert!(after.value("aftercall_reloads_total{result=\"refused\"}") >= 1.0);
     assert!(after.sum("aftercall_requests_total") >= desk.crm.requests().len() as f64 / 2.0);
+    for result in ["2xx", "5xx", "lost"] {
+        assert!(after.value(&format!("aftercall_requests_total{{connection=\"crm\",result=\"{result}\"}}")) >= 1.0, "{result}");
+    }
     assert_eq!(after.value("aftercall_webhook_landed_seconds_count{pipeline=\"front-desk\"}"), 11.0);
     assert!(after.value("aftercall_token{connection=\"crm\",state=\"valid\"}") == 1.0);
     // The list and what is told are one.
