@@ -23,6 +23,9 @@ pub(super) const FINISHED: &str = "(c.status IN ('landed', 'partial', 'skipped',
 /// What stands in the place of a JSON text that was erased. No outcome, context or plan can be read from it, so nothing is ever written by it.
 const GONE: &str = "\"erased\"";
 
+/// Pages of the index of words that are merged with a portion; the minus begins a merge of all of it where none is under way.
+const MERGED: i64 = -64;
+
 /// Takes everything out of a finished call that says something of a person.
 pub(super) fn erase_call(tx: &mut Tx<'_>, call: CallSeq, now: Timestamp) -> Result<(), Fault> {
     for sql in
@@ -41,6 +44,8 @@ pub(super) fn erase_call(tx: &mut Tx<'_>, call: CallSeq, now: Timestamp) -> Resu
             SELECT connection, object, record_id FROM writes WHERE call = ?1
             UNION SELECT connection, object, record_id FROM past_writes WHERE call = ?1)",
         "DELETE FROM lookups WHERE connection = '' AND kind = 'promise' AND key = (SELECT id FROM calls WHERE seq = ?1)",
+        "DELETE FROM call_words WHERE rowid = ?1",
+        "UPDATE deeds SET reason = NULL WHERE call = (SELECT id FROM calls WHERE seq = ?1)",
     ] {
         tx.conn.prepare_cached(sql)?.execute([call])?;
     }
@@ -95,6 +100,10 @@ pub(crate) fn purge(tx: &mut Tx<'_>, purging: &Purging, unused: &[String]) -> Re
         for seq in due {
             erase_call(tx, CallSeq(seq), purging.now)?;
             purged.calls += 1;
+        }
+        if purged.calls > 0 {
+            // The words of erased calls leave the index where its parts are merged: a little with each portion, since all of it takes seconds.
+            tx.conn.prepare_cached("INSERT INTO call_words (call_words, rank) VALUES ('merge', ?1)")?.execute([MERGED])?;
         }
     }
     // The rest is small, and goes with the first portion.
@@ -196,6 +205,8 @@ pub(crate) fn forget_calls(tx: &mut Tx<'_>, calls: &[CallSeq], now: Timestamp, e
 
 /// Takes what names a person beside their calls out.
 pub(crate) fn forget_others(tx: &mut Tx<'_>, found: &super::super::read::Named) -> Result<(), Fault> {
+    // Words of whom is taken out must be gone from the file and not only from what is found.
+    tx.conn.prepare_cached("INSERT INTO call_words (call_words) VALUES ('optimize')")?.execute([])?;
     for id in &found.payloads {
         tx.conn.prepare_cached("UPDATE payloads SET body = NULL WHERE id = ?1")?.execute([id])?;
     }
