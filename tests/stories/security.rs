@@ -14,6 +14,9 @@ use crate::support::{Browser, Desk, Running, call, get, get_with, post, raw, rep
 /// A call whose words are markup and a formula.
 const MARKUP: &str = "<script>alert(1)</script>\"><img src=x onerror=alert(2)>";
 
+/// Headers, or the fields of a form.
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 /// A desk with an admin, a service, and the admin's browser.
 fn with_admin() -> (Desk, Running, Browser) {
     let desk = Desk::salesforce();
@@ -28,9 +31,9 @@ fn with_admin() -> (Desk, Running, Browser) {
 fn another_site_changes_nothing() {
     let (_desk, service, olga) = with_admin();
     let proof = olga.proof();
-    let out = |from: &[(&str, &str)], fields: &[(&str, &str)]| olga.clone().send_from("/sign-out", fields, from);
+    let out = |from: Pairs<'_>, fields: Pairs<'_>| olga.clone().send_from("/sign-out", fields, from);
     let own = [("origin", service.address.as_str()), ("sec-fetch-site", "same-origin")];
-    let cases: [(&str, &[(&str, &str)], &[(&str, &str)]); 6] = [
+    let cases: [(&str, Pairs<'_>, Pairs<'_>); 6] = [
         ("another origin", &[("origin", "https://evil.example")], &[("proof", &proof)]),
         ("a page without an origin", &[("origin", "null")], &[("proof", &proof)]),
         ("the browser says so", &[("sec-fetch-site", "cross-site")], &[("proof", &proof)]),

@@ -4,6 +4,7 @@
 //! what it looks like: that is `view::trail`.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -32,7 +33,7 @@ pub struct Asked {
 }
 
 /// Whether a line tells of a field or of a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A field was written.
@@ -42,9 +43,10 @@ pub enum Kind {
 }
 
 /// A line of the trail.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Line {
     /// When.
+    #[schemars(with = "String")]
     pub at: Timestamp,
     /// What it tells of.
     pub kind: Kind,

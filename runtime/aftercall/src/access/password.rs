@@ -122,8 +122,7 @@ mod tests {
         assert_ne!(kept, hash("four words are enough").expect("a hash"), "each has a salt of its own");
     }
 
-    /// A hash that was made by the reference implementation (the `argon2` of phc-winner-argon2, `-id -v 13 -m 16 -t 2 -p 1`, length 24)
-    /// tells nothing here, since ours have 32 bytes; so what we cannot read is nobody's password.
+    /// What we cannot read is nobody's password.
     #[test]
     fn what_is_damaged_lets_nobody_in() {
         let kept = hash("four words are enough").expect("a hash");

@@ -215,9 +215,21 @@ fn end_signals() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// Whose words may stand in a log, whatever `RUST_LOG` says: ours, and those of what carries bytes. What renders templates or reads numbers tells
+/// at its loudest what it was given, which is a caller's name and number.
+const MAY_LOG: [&str; 9] = ["aftercall", "hyper", "h2", "reqwest", "rustls", "tokio", "mio", "notify", "tower"];
+
 /// Logs go to stderr: ids and classes, never what a caller said. `RUST_LOG` says how much.
 pub(super) fn logs(json: bool) {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,hyper=warn,reqwest=warn".into());
-    let layer = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    let _ = if json { layer.json().try_init() } else { layer.compact().try_init() };
+    use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+    use tracing_subscriber::prelude::*;
+    let wanted = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,hyper=warn,reqwest=warn".into());
+    let may = filter_fn(|meta| MAY_LOG.iter().any(|name| meta.target().split("::").next().is_some_and(|root| root.starts_with(name))));
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let filter = wanted.and(may);
+    let _ = if json {
+        tracing_subscriber::registry().with(layer.json().with_filter(filter)).try_init()
+    } else {
+        tracing_subscriber::registry().with(layer.compact().with_filter(filter)).try_init()
+    };
 }

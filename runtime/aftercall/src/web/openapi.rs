@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::api::Wish;
 use super::filter::{DECISIONS, MOST};
 use crate::journal::{CallStatus, CallSummary, LogCounts, Story};
+use crate::trail::Line;
 
 /// A page of the call log.
 #[derive(JsonSchema)]
@@ -34,6 +35,18 @@ struct OneCall {
     story: Story,
 }
 
+/// A page of the trail.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "a shape; the answer itself is made by the view")]
+struct Trail {
+    /// The version of this shape.
+    version: u32,
+    /// Its lines, newest first. The fields of one write stay together, so there may be some more than asked for.
+    trail: Vec<Line>,
+    /// What to send as `after` for the next page; null where there is nothing more.
+    next: Option<String>,
+}
+
 /// What has been put on record.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "a shape; the answer itself is made by the handler")]
@@ -52,7 +65,8 @@ struct Done {
 struct Refused {
     /// A sentence for people.
     error: String,
-    /// A word for programs: `bad_request`, `not_found`, `conflict`, `role_too_low`, `not_local`, `cross_site`, `journal`.
+    /// A word for programs: `bad_request`, `not_found`, `conflict`, `role_too_low`, `no_users`, `sign_in`, `token`,
+    /// `no_role`, `kept_out`, `no_rule`, `cross_site`, `no_proof`, `journal`.
     code: String,
 }
 
@@ -86,7 +100,7 @@ fn paths(generator: &mut SchemaGenerator) -> Value {
         let refused = |description: &str| content(refused.clone(), description);
         json!({
             "200": content(schema, "What was asked for."), "400": refused("It cannot be understood; the sentence says what may be written."),
-            "403": refused("Whoever asks may not."), "404": refused("There is no such call."), "409": refused("The call is not where it would have to be."),
+            "401": refused("No token, or none that counts."), "403": refused("Whoever asks may not."), "404": refused("There is no such call."), "409": refused("The call is not where it would have to be."),
             "503": refused("The journal cannot answer just now."),
         })
     };
@@ -95,14 +109,32 @@ fn paths(generator: &mut SchemaGenerator) -> Value {
         answers(generator.subschema_for::<OneCall>().to_value()),
         answers(generator.subschema_for::<Done>().to_value()),
     );
+    let trail = answers(generator.subschema_for::<Trail>().to_value());
     let wish = json!({ "required": true, "content": { "application/json": { "schema": generator.subschema_for::<Wish>().to_value() } } });
     let id = json!([{ "name": "id", "in": "path", "required": true, "schema": { "type": "string" }, "description": "The call's id, or the beginning of it." }]);
     json!({
         "/v1/log/calls": { "get": { "operationId": "calls", "summary": "The call log", "parameters": parameters(), "responses": log } },
+        "/v1/audit": { "get": { "operationId": "audit", "summary": "Who or what wrote which field of which record, and what people did", "parameters": of_trail(), "responses": trail } },
         "/v1/log/calls/{id}": { "get": { "operationId": "call", "summary": "One call's whole story", "parameters": id, "responses": one } },
         "/v1/log/calls/{id}/retry": { "post": { "operationId": "retry", "summary": "Work it again", "parameters": id, "requestBody": wish, "responses": done } },
         "/v1/log/calls/{id}/resolve": { "post": { "operationId": "resolve", "summary": "Say that it needs no more work, and why", "parameters": id, "requestBody": wish, "responses": done } },
     })
+}
+
+fn of_trail() -> Value {
+    let of =
+        |name: &str, description: &str| json!({ "name": name, "in": "query", "schema": { "type": "string" }, "description": description });
+    json!([
+        of("record", "Fields of this record, by its id."),
+        of("field", "Fields of this name."),
+        of("call", "About this call, by its whole id."),
+        of("who", "What this person or token did; not together with `record`, `field` or `version`."),
+        of("version", "Fields that were written under this config version."),
+        of("since", "On or after this day of the project's zone, at or after this moment, or so long ago: `2h`."),
+        of("until", "Before this day, moment or while ago."),
+        of("after", "The `next` of the page before."),
+        { "name": "limit", "in": "query", "schema": { "type": "integer", "minimum": 1, "maximum": 500, "default": 50 }, "description": "At most so many writes and deeds." },
+    ])
 }
 
 fn parameters() -> Value {
