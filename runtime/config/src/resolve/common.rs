@@ -8,6 +8,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::lock::{self, Locked};
+use super::matching::Rules;
 use super::scope::{open_types, pipeline_types};
 use super::{Typed, Written, mapping};
 use crate::decl::MappingDecl;
@@ -37,8 +38,9 @@ pub(super) struct Fields {
 }
 
 /// What was made already. A connection is known by its name; `None` stands for one that is not known.
-#[derive(Default)]
-pub(super) struct Common {
+pub(super) struct Common<'a> {
+    /// Match rules by name.
+    pub(super) rules: &'a Rules,
     types: Once<Option<String>, Types>,
     fields: Once<(String, Option<String>), Fields>,
 }
@@ -64,7 +66,12 @@ impl<K: Hash + Eq, V> Once<K, V> {
     }
 }
 
-impl Common {
+impl<'a> Common<'a> {
+    /// With nothing made yet.
+    pub(super) fn over(rules: &'a Rules) -> Self {
+        Self { rules, types: Once::default(), fields: Once::default() }
+    }
+
     /// What conditions and templates see of a call and of what was read over this connection.
     pub(super) fn types(&self, connection: Option<&Arc<Connection>>, written: &Written) -> Arc<Types> {
         self.types.get(connection.map(|connection| connection.id.clone()), || {

@@ -30,8 +30,7 @@ pub(super) fn resolve(
     connections: &IndexMap<String, Arc<Connection>>,
     connectors: &Connectors<'_>,
     written: &Written,
-    rules: &super::matching::Rules,
-    common: &Common,
+    common: &Common<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<Pipeline> {
     let decl = &typed.decl;
@@ -56,7 +55,7 @@ pub(super) fn resolve(
     let types = common.types(connection.as_ref(), written);
     let context = WriteContext { typed, project, connections, connectors, written, pipeline: connection.as_ref(), common, types: &types };
     let when = pipeline_condition(decl.when.as_deref(), place.clone().down("when"), findings);
-    let matching = find_rules(typed, written, rules, findings);
+    let matching = find_rules(typed, written, common.rules, findings);
     let mut routes = IndexMap::new();
     for (name, rules) in &decl.route {
         let resolved = route(typed, rules, &place.clone().down("route").down(name), &types.plain, findings);
@@ -268,7 +267,7 @@ struct WriteContext<'a> {
     written: &'a Written,
     /// The pipeline's own connection, where that is known.
     pipeline: Option<&'a Arc<Connection>>,
-    common: &'a Common,
+    common: &'a Common<'a>,
     /// What conditions and templates of this pipeline see.
     types: &'a Types,
 }

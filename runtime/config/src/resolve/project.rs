@@ -135,11 +135,11 @@ pub(super) fn resolve(
     known.pipelines.retain(|file, kept| written.pipelines.get(file).is_some_and(|typed| kept.holds(typed, &mappings)));
     let new: Vec<(&String, &Arc<Typed<PipelineDecl>>)> =
         written.pipelines.iter().filter(|(file, _)| !known.pipelines.contains_key(*file)).collect();
-    let (rules, common) = (&base.rules, Common::default());
+    let common = Common::over(&base.rules);
     let made = side_by_side(threads, &new, |(_, typed)| {
         let mut findings = Vec::new();
         let project = project.map(|project| &**project);
-        let pipeline = pipeline::resolve(typed, project, connections, &connectors, written, rules, &common, &mut findings);
+        let pipeline = pipeline::resolve(typed, project, connections, &connectors, written, &common, &mut findings);
         let mappings = typed.decl.write.iter().map(|write| written.mappings.get(&write.mapping).cloned()).collect();
         Kept { typed: (*typed).clone(), mappings, pipeline: pipeline.map(Arc::new), findings }
     });

@@ -128,11 +128,14 @@ pub struct Wait {
     pub longest: String,
 }
 
+/// What an owner gets, and how much of it is due on each day.
+type Owned = (OwnerLoad, BTreeMap<Date, u64>);
+
 /// Counts calls, one after the other.
 pub struct Load<'a> {
     project: &'a Project,
     document: LoadDocument,
-    owners: BTreeMap<(String, Option<String>), (OwnerLoad, BTreeMap<Date, u64>)>,
+    owners: BTreeMap<(String, Option<String>), Owned>,
     waits: Vec<(i64, String)>,
 }
 
@@ -186,7 +189,7 @@ impl<'a> Load<'a> {
     }
 
     /// Counts for the rule and the owner of a decision.
-    fn owner(&mut self, pipeline: &str, one: &Explained) -> &mut (OwnerLoad, BTreeMap<Date, u64>) {
+    fn owner(&mut self, pipeline: &str, one: &Explained) -> &mut Owned {
         let of = |rule: &&mut RuleUse| rule.pipeline == pipeline && rule.route == one.route && Some(rule.rule) == one.taken;
         if let Some(rule) = self.document.rules.iter_mut().find(of) {
             match one.about {
