@@ -1,6 +1,6 @@
 //! Stories of a project that is changed while the service runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -419,6 +419,13 @@ fn a_cold_start_with_a_broken_project() {
     taken_over(&desk, &first);
 }
 
+/// How often the config changes in the story of that, and how long after each call the next one comes: for a minute where everybody's changes
+/// meet, for some seconds otherwise.
+fn badly_scripted() -> (u32, Duration) {
+    let long = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    if long { (600, Duration::from_millis(40)) } else { (40, Duration::from_millis(8)) }
+}
+
 /// Story: somebody scripts it badly, and the config changes every tenth of a second under load. No call is lost, none is worked under a
 /// mixture: what a plan holds is of the version that it names, and of one file as of the other.
 #[test]
@@ -438,21 +445,27 @@ fn a_reload_every_tenth_of_a_second_under_load() {
     desk.edit(PIPELINE, "\"salesforce/call-log\"", "\"acme/entry\"");
     let service = desk.serve();
     let pipeline = std::fs::read_to_string(desk.root().join(PIPELINE)).expect("the pipeline");
-    let mut sent = 0;
+    let (mut sent, mut torn) = (0, BTreeSet::new());
     let begun = Instant::now();
-    for edition in 2..42 {
+    let (changes, pause) = badly_scripted();
+    for edition in 2..changes + 2 {
+        let between = Instant::now();
         mapping(edition);
         std::thread::sleep(Duration::from_millis(6));
         replace(&desk.root().join(PIPELINE), &pipeline.replace("\"Edition 1\"", &format!("\"Edition {edition}\"")));
+        if between.elapsed() >= Duration::from_millis(20) {
+            // This machine was busy: for longer than the quiet period the files themselves were a mixture, which may be taken for what is meant.
+            torn.insert(format!("Edition {edition}"));
+        }
         let next = begun + Duration::from_millis(100) * (edition - 1);
         while Instant::now() < next {
             sent += 1;
-            service.take(&message(&format!("c-{sent}"), sent % 12));
-            std::thread::sleep(Duration::from_millis(8));
+            service.take(&message(&format!("c-{sent}"), sent % 60));
+            std::thread::sleep(pause);
         }
     }
     desk.run(&["reload", "--wait"]).exits(0);
-    let calls = desk.run(&["calls", "--format", "json", "--limit", "5000"]).exits(0).json();
+    let calls = desk.run(&["calls", "--format", "json", "--limit", "50000"]).exits(0).json();
     assert_eq!(calls["calls"].as_array().map(Vec::len), Some(sent), "no call is lost");
     eventually("all have landed", || {
         let counts = &status(&desk)["calls"];
@@ -463,6 +476,9 @@ fn a_reload_every_tenth_of_a_second_under_load() {
     let mut of_version: BTreeMap<String, String> = BTreeMap::new();
     for row in desk.logged() {
         let (subject, disposition) = (text(&row, "Subject").to_owned(), text(&row, "CallDisposition"));
+        if torn.contains(disposition) {
+            continue;
+        }
         assert_eq!(subject, disposition, "a mixture: {row}");
         let story = runtime.block_on(journal.call(format!("json:{}", text(&row, "CallObject")))).expect("it answers").expect("the call");
         let version = story.plans.last().expect("a plan").config_version.clone();
@@ -471,6 +487,11 @@ fn a_reload_every_tenth_of_a_second_under_load() {
         assert_eq!(*known, subject, "the plan names {version}");
     }
     assert_eq!(desk.logged().len(), sent);
+    assert!(
+        torn.len() < changes as usize / 2,
+        "this machine was too busy for this story: {} of {changes} changes took too long",
+        torn.len()
+    );
     assert!(of_version.len() > 3, "calls were worked under {} versions, after {} swaps", of_version.len(), swaps(&service));
 }
 
