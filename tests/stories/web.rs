@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Desk, Running, call, eventually, get, get_with, post, slot, text};
+use crate::support::{Answer, Desk, Running, call, escaped, eventually, get, get_with, post, slot, text};
 
 /// Somebody calls, and leaves a message.
 fn from(id: &str, name: &str, phone: &str) -> Value {
@@ -145,6 +145,45 @@ fn each_call_is_met_once_while_others_arrive() {
     assert_eq!(met, (0..7).rev().map(|n| format!("json:c-{n}")).collect::<Vec<_>>());
     let html = page(&service, "/calls?day=all&status=&q=theo");
     assert!(html.contains("4 calls") && html.contains("Theo Newman") && !html.contains("Tess"), "{html}");
+}
+
+/// Story: a picklist was wrong for a morning. The page names what went wrong and what to do; when it is mended, one button works all of them
+/// again, each lands once, and what changed meanwhile is left alone.
+#[test]
+fn dead_letters_of_a_kind_are_retried_at_once() {
+    let desk = Desk::salesforce();
+    let required =
+        |so: bool| json!({"custom_fields": {"Contact": [{"name": "Insurance__c", "type": "string", "length": 40, "required": so}]}});
+    desk.crm.configure(&required(true)).expect("a setting");
+    let service = desk.serve();
+    assert!(page(&service, "/dead").contains("Nothing waits for a person"));
+    for n in 1..=3 {
+        service.take(&from(&format!("c-{n}"), &format!("Tess <b>Newman{n}"), &format!("+1512555900{n}")));
+    }
+    eventually("all are dead", || (desk.statuses().values().filter(|status| *status == "dead").count() == 3).then_some(()));
+    let shown = page(&service, "/dead");
+    for expected in [
+        "invalid",
+        "3 calls",
+        "What to do: ",
+        "mend the field or the mapping line",
+        "crm/contact",
+        "Tess &lt;b&gt;Newman2",
+        "Retry 3 calls",
+    ] {
+        assert!(shown.contains(expected), "no {expected:?} in:\n{shown}");
+    }
+    let (calls, proof) = (hidden(&shown, "calls").to_owned(), hidden(&shown, "proof").to_owned());
+    assert_eq!(send(&service, "/dead/resolve", &format!("proof={proof}&calls={}&reason=+", escaped(&calls))).status, 400);
+    assert_eq!(send(&service, "/dead/retry", &format!("proof={proof}&calls=nothing")).status, 400);
+    desk.run(&["resolve", "json:c-2", "--reason", "wrong number"]).exits(0);
+    desk.crm.configure(&required(false)).expect("a setting");
+    let done = send(&service, "/dead/retry", &format!("proof={proof}&calls={}", escaped(&calls)));
+    assert_eq!((done.status, done.header("location")), (303, Some("/dead?done=2&left=1")), "{}", done.body);
+    let stand = desk.settled(3);
+    assert_eq!((&*stand["json:c-1"], &*stand["json:c-2"], &*stand["json:c-3"]), ("landed", "resolved", "landed"));
+    assert_eq!(desk.crm_rows("Contact").iter().filter(|row| text(row, "LastName").contains("Newman")).count(), 2);
+    assert!(page(&service, "/dead?done=2&left=1").contains("1 call had changed since and was left as it is"));
 }
 
 /// Story: a call's appointment was refused. Its page says what stands where and why, what a retry would do, and does it: the call lands once.

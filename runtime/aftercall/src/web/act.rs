@@ -42,6 +42,11 @@ pub(super) struct Said {
 }
 
 impl Said {
+    /// A person has seen where the call stood.
+    pub(super) fn seen(seen: &str, reason: &str) -> Self {
+        Self { seen: Some(seen.to_owned()), reason: reason.to_owned(), version: None }
+    }
+
     /// A program says why, and has seen no page.
     pub(super) fn because(reason: &str) -> Self {
         Self { reason: reason.to_owned(), ..Self::default() }

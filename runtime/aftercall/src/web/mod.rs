@@ -12,6 +12,7 @@ mod assets;
 mod audit;
 mod call;
 mod calls;
+mod dead;
 mod export;
 mod filter;
 mod form;
@@ -76,6 +77,9 @@ pub fn router(web: Web) -> Router {
         .route("/calls/{id}/retry", post(act::retry))
         .route("/calls/{id}/replan", get(act::difference).post(act::replan))
         .route("/calls/{id}/resolve", post(act::resolve))
+        .route("/dead", get(dead::page))
+        .route("/dead/retry", post(dead::retry))
+        .route("/dead/resolve", post(dead::resolve))
         .route("/v1/log/calls", get(api::calls))
         .route("/v1/log/calls/{id}", get(api::one))
         .route("/v1/log/calls/{id}/retry", post(api::retry))

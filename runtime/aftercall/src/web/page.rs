@@ -10,7 +10,8 @@ use super::form::form;
 use super::{Person, Role, assets};
 
 /// The rooms that the header leads to: where, how it is called, and who is let in.
-const ROOMS: [(&str, &str, Role); 2] = [("/calls", "Calls", Role::Viewer), ("/audit", "Trail", Role::Operator)];
+const ROOMS: [(&str, &str, Role); 3] =
+    [("/calls", "Calls", Role::Viewer), ("/dead", "Dead letters", Role::Viewer), ("/audit", "Trail", Role::Operator)];
 
 /// A page. `here` is the room that it stands in.
 pub(super) fn page(person: &Person, title: &str, here: &str, main: &Markup) -> Response {
@@ -106,6 +107,11 @@ impl Refusal {
     /// There is no such thing.
     pub(super) fn missing(sentence: String) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", sentence)
+    }
+
+    /// Whether only this one call stands in the way: it is gone, or not where it was.
+    pub(super) fn is_about_the_call(&self) -> bool {
+        matches!(self.status, StatusCode::NOT_FOUND | StatusCode::CONFLICT)
     }
 
     /// What was asked for cannot be understood.
