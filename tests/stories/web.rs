@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Desk, Running, call, escaped, eventually, get, get_with, post, slot, text};
+use crate::support::{Answer, Desk, Running, call, escaped, eventually, get, get_with, only, post, slot, text};
 
 /// Somebody calls, and leaves a message.
 fn from(id: &str, name: &str, phone: &str) -> Value {
@@ -145,6 +145,44 @@ fn each_call_is_met_once_while_others_arrive() {
     assert_eq!(met, (0..7).rev().map(|n| format!("json:c-{n}")).collect::<Vec<_>>());
     let html = page(&service, "/calls?day=all&status=&q=theo");
     assert!(html.contains("4 calls") && html.contains("Theo Newman") && !html.contains("Tess"), "{html}");
+}
+
+/// Story: two people share a number. The page shows both beside the caller, with what was compared; one click, and what the call wrote goes
+/// where it belongs. The same click again does nothing.
+#[test]
+fn a_question_is_answered_by_one_click() {
+    const NORA: &str = "0035e0000000001AAA";
+    let desk = Desk::salesforce();
+    let twin =
+        json!({"Contact": [{"Id": "0035e0000000009AAA", "FirstName": "Owen", "LastName": "Whitfield", "MobilePhone": "5125550142"}]});
+    desk.crm.load(&twin).expect("a record");
+    let service = desk.serve();
+    assert!(page(&service, "/reviews").contains("Nobody is asked anything"));
+    let more = json!({"caller": {"phone": "+15125550142", "name": "N. Whitfield"}, "follow_up": {"reason": "Send the price list"}});
+    service.take(&call("c-1", more));
+    assert_eq!(desk.settled(1)["json:c-1"], "review");
+    let shown = page(&service, "/reviews");
+    for expected in [
+        "N. Whitfield",
+        "Nora Whitfield",
+        "Owen Whitfield",
+        "/lightning/r/Contact/0035e0000000009AAA/view",
+        "Bits in all",
+        "It is somebody new",
+    ] {
+        assert!(shown.contains(expected), "no {expected:?} in:\n{shown}");
+    }
+    let fields = format!("proof={}&call=json:c-1&seen={}", hidden(&shown, "proof"), hidden(&shown, "seen"));
+    let nobody = send(&service, "/reviews/answer", &format!("{fields}&choice=is&contact=0035e000000000XAAA"));
+    assert!(nobody.status == 400 && nobody.body.contains("has no contact"), "{}", nobody.body);
+    let done = send(&service, "/reviews/answer", &format!("{fields}&choice=is&contact={NORA}"));
+    assert_eq!((done.status, done.header("location")), (303, Some("/reviews?done=1")), "{}", done.body);
+    eventually("the call has landed", || (desk.status("json:c-1") == "landed").then_some(()));
+    let entry = only(desk.logged(), "the entry");
+    assert_eq!((text(&entry, "WhoId"), text(&only(desk.to_dos(), "the task"), "WhoId")), (NORA, NORA));
+    assert_eq!(send(&service, "/reviews/answer", &format!("{fields}&choice=new")).status, 409);
+    assert!(page(&service, "/reviews").contains("Nobody is asked anything"));
+    assert_eq!(text(&desk.story("json:c-1")["answers"][0], "actor"), "local");
 }
 
 /// Story: a picklist was wrong for a morning. The page names what went wrong and what to do; when it is mended, one button works all of them

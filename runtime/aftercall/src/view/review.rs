@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use aftercall_plan::decision::Scored;
+use aftercall_plan::decision::{MatchDecision, Scored};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -66,6 +66,19 @@ impl Written {
             record: row.record_id.clone(),
             url: row.record_url.clone(),
         }
+    }
+}
+
+/// The question of a call that asks, or has asked, by the decision that did; `page` tells where a person sees a contact.
+pub fn asked_with(story: &Story, decision: &MatchDecision, page: impl Fn(&str) -> Option<String>) -> Asked {
+    let candidate = |scored: &Scored| Candidate { scored: scored.clone(), url: page(&scored.id) };
+    Asked {
+        call: story.call.id.clone(),
+        received_at: story.call.received_at,
+        question: decision.review.clone().unwrap_or_default(),
+        answers: story.answers.clone(),
+        candidates: decision.candidates.iter().map(candidate).collect(),
+        written: story.writes.iter().filter(|row| row.record_id.is_some()).map(Written::of).collect(),
     }
 }
 

@@ -74,7 +74,7 @@ impl Act {
     }
 }
 
-fn conflict(sentence: String) -> Refusal {
+pub(super) fn conflict(sentence: String) -> Refusal {
     Refusal::new(StatusCode::CONFLICT, "conflict", sentence)
 }
 
@@ -111,15 +111,27 @@ pub(super) async fn act(web: &Web, person: &Person, id: &str, act: Act, said: &S
     }
     let what = if act == Act::Resolve { "resolve" } else { "retry" };
     records.push(Record::Event(NewEvent { kind: what.to_owned(), write: None, data: json!({"reason": said.reason.trim()}).into() }));
-    let reason: String = said.reason.trim().chars().take(500).collect();
+    let recorded = intervene(web, person, &story, act.word(), &said.reason, records).await?;
+    Ok((story, recorded))
+}
+
+/// Puts on record what a person has decided about a call as it was read; waits for a worker that has it in hand.
+pub(super) async fn intervene(
+    web: &Web,
+    person: &Person,
+    story: &Story,
+    what: &'static str,
+    reason: &str,
+    records: Vec<Record>,
+) -> Result<Recorded, Refusal> {
     let intervention = Intervention {
         call: story.call.seq,
         actor: person.name.clone(),
         way: person.way,
-        what: act.word(),
-        reason,
-        now,
-        seen: Some(Seen::of(&story)),
+        what,
+        reason: reason.trim().chars().take(500).collect(),
+        now: Timestamp::now(),
+        seen: Some(Seen::of(story)),
         records,
     };
     let end = tokio::time::Instant::now() + IN_HAND;
@@ -129,8 +141,8 @@ pub(super) async fn act(web: &Web, person: &Person, id: &str, act: Act, said: &S
             told => break told?,
         }
     };
-    tracing::info!(call = %story.call.id, person = %person.name, act = act.word(), "a person has decided about a call");
-    Ok((story, recorded))
+    tracing::info!(call = %story.call.id, person = %person.name, act = what, "a person has decided about a call");
+    Ok(recorded)
 }
 
 async fn by_form(web: &Web, person: &Person, id: &str, what: Act, said: &Said) -> Result<Response, Refusal> {

@@ -73,7 +73,7 @@ fn head(person: &Person, story: &Story, outcome: &CallOutcome, zone: &TimeZone) 
             @if let Some(behind) = &call.behind { " · waits for " a href=(parts::call_address(behind)) { (behind) } " of the same caller" }
         }
         @if let Some(question) = &call.question {
-            p.note { "A person is asked: " (person.sees(&plain(question))) " " code { "aftercall review " (call.id) } }
+            p.note { "A person is asked: " (person.sees(&plain(question))) " " @if person.role >= Role::Operator { a href="/reviews" { "Answer it" } } }
         }
         dl.facts {
             dt { "Call" } dd.mono { (call.id) }

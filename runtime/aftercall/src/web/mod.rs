@@ -21,6 +21,7 @@ mod openapi;
 mod page;
 mod parts;
 mod person;
+mod reviews;
 mod story;
 
 use std::sync::Arc;
@@ -80,6 +81,8 @@ pub fn router(web: Web) -> Router {
         .route("/dead", get(dead::page))
         .route("/dead/retry", post(dead::retry))
         .route("/dead/resolve", post(dead::resolve))
+        .route("/reviews", get(reviews::page))
+        .route("/reviews/answer", post(reviews::answer))
         .route("/v1/log/calls", get(api::calls))
         .route("/v1/log/calls/{id}", get(api::one))
         .route("/v1/log/calls/{id}/retry", post(api::retry))

@@ -10,8 +10,12 @@ use super::form::form;
 use super::{Person, Role, assets};
 
 /// The rooms that the header leads to: where, how it is called, and who is let in.
-const ROOMS: [(&str, &str, Role); 3] =
-    [("/calls", "Calls", Role::Viewer), ("/dead", "Dead letters", Role::Viewer), ("/audit", "Trail", Role::Operator)];
+const ROOMS: [(&str, &str, Role); 4] = [
+    ("/calls", "Calls", Role::Viewer),
+    ("/reviews", "Reviews", Role::Operator),
+    ("/dead", "Dead letters", Role::Viewer),
+    ("/audit", "Trail", Role::Operator),
+];
 
 /// A page. `here` is the room that it stands in.
 pub(super) fn page(person: &Person, title: &str, here: &str, main: &Markup) -> Response {

@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use aftercall_config::call::CallOutcome;
 use aftercall_config::project::Pipeline;
-use aftercall_plan::matching::asker;
 use jiff::Timestamp;
 
 use super::super::Format;
 use super::super::intervene::{Word, intervene};
 use super::super::talk::{self, data, talk as say};
-use super::{Args, Pages, no_question, question, told};
-use crate::journal::{AnswerKind, CallStatus, Json, NewAnswer, Record, Story, WriteState};
+use super::{Args, Pages, no_question, told};
+use crate::journal::{AnswerKind, CallStatus, NewAnswer, Record, Story};
 use crate::view;
-use crate::work::{again, own};
+use crate::work::{Choice, NoAnswer, again, answer, question};
 
 /// Answers a call's question. 0: carried out; 1: it did not land, or not yet; 2: there is nothing to answer so.
 pub(super) fn run(args: &Args, call: &str) -> anyhow::Result<u8> {
@@ -30,62 +28,25 @@ pub(super) fn run(args: &Args, call: &str) -> anyhow::Result<u8> {
     let Some(pipeline) = pages.pipeline(name) else {
         anyhow::bail!("the project has no pipeline `{name}` any more, which the call has taken")
     };
-    let outcome: CallOutcome = story.call.outcome.as_ref().map(Json::read).transpose()?.unwrap_or_default();
-    let identity = Json::of(&asker(&pages.project, pipeline, &outcome))?;
+    let choice = match (&args.is, &args.merge) {
+        (Some(id), _) => Choice::Is(id),
+        (None, Some(id)) => Choice::Merge(id),
+        (None, None) => Choice::New,
+    };
     talk::runtime()?.block_on(async {
-        let answer = match answer(args, &story, &pages, pipeline, identity).await? {
+        let answer = match answer(&pages.reader, &pages.project, pipeline, &story, choice).await {
             Ok(answer) => answer,
-            Err(code) => return Ok(code),
+            Err(NoAnswer::Wrong(why)) => {
+                say(&format!("{why}\n"));
+                return Ok(2);
+            }
+            Err(NoAnswer::Unknown(why)) => anyhow::bail!(why),
         };
         if answer.kind == AnswerKind::Merge {
             merge_by_hand(&answer, &pages, pipeline);
         }
         carry_out(args, &story, answer, patience).await
     })
-}
-
-/// The answer, when it can be given. `Err` is the exit code of what was said.
-async fn answer(args: &Args, story: &Story, pages: &Pages, pipeline: &Pipeline, identity: Json) -> anyhow::Result<Result<NewAnswer, u8>> {
-    let made = made(story, pipeline);
-    let named = args.is.as_ref().or(args.merge.as_ref());
-    let Some(id) = named else {
-        // What the call made for this caller is the new record.
-        return Ok(Ok(NewAnswer { kind: AnswerKind::New, contact: made, other: None, identity }));
-    };
-    let connection = &pipeline.connection;
-    let object = connection.connector.decl.find.as_ref().map(|find| find.object.as_str()).unwrap_or_default();
-    match pages.reader.read(connection, object, id, &[]).await {
-        Ok(Some(_)) => {}
-        Ok(None) => {
-            say(&format!("{} has no {object} `{id}`\n", connection.connector.decl.title));
-            return Ok(Err(2));
-        }
-        Err(failure) => anyhow::bail!("whether {id} is there cannot be read: {failure}: {}", failure.message),
-    }
-    let contact = Some(id.clone());
-    if args.merge.is_none() {
-        return Ok(Ok(NewAnswer { kind: AnswerKind::Contact, contact, other: None, identity }));
-    }
-    match made.filter(|made| made != id) {
-        Some(other) => Ok(Ok(NewAnswer { kind: AnswerKind::Merge, contact, other: Some(other), identity })),
-        None => {
-            say(&format!("{} made no record of its own that could become one with {id}; answer `--is {id}`\n", story.call.id));
-            Ok(Err(2))
-        }
-    }
-}
-
-/// The contact that the call has made: now, or before an answer sent it elsewhere.
-fn made(story: &Story, pipeline: &Pipeline) -> Option<String> {
-    let find = pipeline.connection.connector.decl.find.as_ref()?;
-    let contact =
-        |write: &str| pipeline.writes.iter().any(|r| r.id == write && r.object == find.object && r.connection.id == pipeline.connection.id);
-    let now = own(pipeline, &story.writes).into_iter().find(|(write, _)| contact(write)).map(|(_, id)| id);
-    let past = || {
-        let created = story.past_writes.iter().rev().filter(|row| row.state == WriteState::Applied && row.op == "create");
-        created.filter(|row| contact(&row.write)).find_map(|row| row.record_id.clone())
-    };
-    now.or_else(past)
 }
 
 /// Where the system merges nothing on request, that is said, with both pages.

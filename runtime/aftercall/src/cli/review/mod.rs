@@ -3,14 +3,14 @@
 mod answer;
 
 use aftercall_config::project::{Pipeline, Project};
-use aftercall_plan::decision::MatchDecision;
 
 use super::talk::{self, data, talk as say};
 use super::{Format, ProjectDir};
 use crate::connect::Reader;
 use crate::journal::{CallFilter, Journal, Order, Story};
 use crate::view;
-use crate::view::review::{Asked, Candidate, Written};
+use crate::view::review::{Asked, asked_with};
+use crate::work::question;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -121,30 +121,10 @@ fn no_question(story: &Story) -> u8 {
     2
 }
 
-/// The last decision of a call that asked a person.
-fn question(story: &Story) -> Option<(MatchDecision, &str)> {
-    let decisions = story.plans.iter().rev().filter_map(|plan| Some((plan.decision.read::<MatchDecision>().ok()?, plan.pipeline.as_str())));
-    match story.call.question.is_some() || !story.answers.is_empty() {
-        true => decisions.into_iter().find(|(decision, _)| decision.review.is_some()),
-        false => None,
-    }
-}
-
 /// The question of a call with its candidates; `None` where nobody is asked and nobody has answered.
 fn asked(story: &Story, pages: Option<&Pages>) -> Option<Asked> {
     let (decision, pipeline) = question(story)?;
-    let candidate = |scored: &aftercall_plan::decision::Scored| Candidate {
-        scored: scored.clone(),
-        url: pages.and_then(|pages| pages.contact(pipeline, &scored.id)),
-    };
-    Some(Asked {
-        call: story.call.id.clone(),
-        received_at: story.call.received_at,
-        question: decision.review.clone().unwrap_or_default(),
-        answers: story.answers.clone(),
-        candidates: decision.candidates.iter().map(candidate).collect(),
-        written: story.writes.iter().filter(|row| row.record_id.is_some()).map(Written::of).collect(),
-    })
+    Some(asked_with(story, &decision, |id| pages.and_then(|pages| pages.contact(pipeline, id))))
 }
 
 /// Where people see the records of a project's contacts.

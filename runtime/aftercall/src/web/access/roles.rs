@@ -21,6 +21,8 @@ const ROLES: &[(Method, &str, Role)] = &[
     (Method::GET, "/dead", Viewer),
     (Method::POST, "/dead/retry", Operator),
     (Method::POST, "/dead/resolve", Operator),
+    (Method::GET, "/reviews", Operator),
+    (Method::POST, "/reviews/answer", Operator),
     (Method::GET, "/v1/log/calls", Viewer),
     (Method::GET, "/v1/log/calls/{id}", Viewer),
     (Method::POST, "/v1/log/calls/{id}/retry", Operator),
