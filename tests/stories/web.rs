@@ -324,6 +324,36 @@ fn a_call_is_resolved_with_a_reason() {
     assert_eq!((twice.status, text(&twice.json(), "code")), (409, "conflict"), "{}", twice.body);
 }
 
+/// Story: the CRM is away at night. Whoever is called sees on one page which system it is, since when, what waits for it and what to do.
+#[test]
+fn a_system_that_is_away_is_seen() {
+    let desk = Desk::salesforce().impatient();
+    desk.edit("aftercall.toml", "open_for = \"200ms\"\nopen_max = \"400ms\"", "open_for = \"60s\"\nopen_max = \"60s\"");
+    let service = desk.serve();
+    let shown = page(&service, "/connections");
+    assert!(shown.contains("Salesforce") && shown.contains("in use") && !shown.contains("left alone"), "{shown}");
+    desk.crm.fault(aftercall_sandbox::FaultSpec::new(aftercall_sandbox::FaultKind::Down));
+    (0..8).for_each(|n| service.take(&from(&format!("c-{n}"), "Tess Newman", &format!("+1512555900{n}"))));
+    let shown =
+        eventually("the system is left alone", || Some(page(&service, "/connections")).filter(|shown| shown.contains("left alone for")));
+    assert!(shown.contains("check its address and the network") || shown.contains("the system was in trouble"), "{shown}");
+}
+
+/// Story: a broken config was offered in the night. The page shows what is at work, what was refused, and the line that is to blame.
+#[test]
+fn a_refused_config_is_seen_with_its_line() {
+    let desk = Desk::salesforce();
+    desk.add("aftercall.toml", "\n[service]\nquiet = \"40ms\"\n");
+    let service = desk.serve();
+    let at_work = page(&service, "/config");
+    assert!(at_work.contains("at work") && !at_work.contains("refused"), "{at_work}");
+    desk.edit("pipelines/front-desk.toml", "mapping = \"acme/contact\"", "mapping = \"acme/contct\"");
+    let shown = eventually("the refusal is shown", || Some(page(&service, "/config")).filter(|shown| shown.contains("refused")));
+    for expected in ["AC0", "pipelines/front-desk.toml:", "there is no mapping `acme/contct`", "did you mean `acme/contact`?"] {
+        assert!(shown.contains(expected), "no {expected:?} in:\n{shown}");
+    }
+}
+
 /// Story: there are no users yet. A browser on this machine is let in; whoever comes from elsewhere, or by a page of somebody else, is not.
 #[test]
 fn without_users_only_this_machine_is_let_in() {

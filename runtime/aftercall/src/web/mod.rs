@@ -12,6 +12,8 @@ mod assets;
 mod audit;
 mod call;
 mod calls;
+mod config;
+mod connections;
 mod dead;
 mod export;
 mod filter;
@@ -83,6 +85,8 @@ pub fn router(web: Web) -> Router {
         .route("/dead/resolve", post(dead::resolve))
         .route("/reviews", get(reviews::page))
         .route("/reviews/answer", post(reviews::answer))
+        .route("/connections", get(connections::page))
+        .route("/config", get(config::page))
         .route("/v1/log/calls", get(api::calls))
         .route("/v1/log/calls/{id}", get(api::one))
         .route("/v1/log/calls/{id}/retry", post(api::retry))

@@ -10,11 +10,13 @@ use super::form::form;
 use super::{Person, Role, assets};
 
 /// The rooms that the header leads to: where, how it is called, and who is let in.
-const ROOMS: [(&str, &str, Role); 4] = [
+const ROOMS: [(&str, &str, Role); 6] = [
     ("/calls", "Calls", Role::Viewer),
     ("/reviews", "Reviews", Role::Operator),
     ("/dead", "Dead letters", Role::Viewer),
+    ("/connections", "Connections", Role::Viewer),
     ("/audit", "Trail", Role::Operator),
+    ("/config", "Config", Role::Admin),
 ];
 
 /// A page. `here` is the room that it stands in.

@@ -4,7 +4,7 @@ use axum::http::Method;
 
 use crate::journal::Role;
 
-use Role::{Operator, Viewer};
+use Role::{Admin, Operator, Viewer};
 
 /// Method, address as the router has it, and the least role.
 const ROLES: &[(Method, &str, Role)] = &[
@@ -23,6 +23,8 @@ const ROLES: &[(Method, &str, Role)] = &[
     (Method::POST, "/dead/resolve", Operator),
     (Method::GET, "/reviews", Operator),
     (Method::POST, "/reviews/answer", Operator),
+    (Method::GET, "/connections", Viewer),
+    (Method::GET, "/config", Admin),
     (Method::GET, "/v1/log/calls", Viewer),
     (Method::GET, "/v1/log/calls/{id}", Viewer),
     (Method::POST, "/v1/log/calls/{id}/retry", Operator),
