@@ -215,10 +215,10 @@ pub(super) async fn difference(State(web): State<Web>, person: Person, Path(id):
                 thead { tr { th scope="col" { "Write" } th scope="col" { "What" } th scope="col" { "Until now" } th scope="col" { "Then" } th scope="col" { "Asked by" } } }
                 tbody { @for line in &lines { tr {
                     th scope="row" { (line["write"].as_str().unwrap_or_default()) }
-                    td { (line["name"].as_str().or(line["what"].as_str()).unwrap_or_default()) }
-                    td { del { (side(line, "old", "value")) } }
-                    td { ins { (side(line, "new", "value")) } " " span.soft { (side(line, "new", "verdict")) } }
-                    td { code { (side(line, "new", "at")) } }
+                    td data-is="What" { (line["name"].as_str().or(line["what"].as_str()).unwrap_or_default()) }
+                    td data-is="Until now" { del { (side(line, "old", "value")) } }
+                    td data-is="Then" { ins { (side(line, "new", "value")) } " " span.soft { (side(line, "new", "verdict")) } }
+                    td.line data-is="Asked by" { code { (side(line, "new", "at")) } }
                 } } }
             } },
         }

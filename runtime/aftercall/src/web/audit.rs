@@ -169,15 +169,18 @@ fn table(lines: &[Line], zone: &TimeZone) -> Markup {
         } }
         tbody { @for line in lines { tr {
             th scope="row" { (time(line.at, zone, true)) }
-            td { (plain(&line.who)) " " span.soft { (line.way) } }
-            td { (plain(&line.what)) }
-            td { @if let Some(record) = &line.record { (outside(line.url.as_deref(), &plain(record))) } @if let Some(object) = &line.object { " " span.soft { (object) } } }
-            td { (line.field.as_deref().map(plain).unwrap_or_default()) }
+            td data-is="Who" { (plain(&line.who)) " " span.soft { (line.way) } }
+            td data-is="What" { (plain(&line.what)) }
+            td.long data-is="Record" { @if let Some(record) = &line.record { (outside(line.url.as_deref(), &plain(record))) } @if let Some(object) = &line.object { " " span.soft { (object) } } }
+            td.long data-is="Field" { (line.field.as_deref().map(plain).unwrap_or_default()) }
             @if line.kind == Kind::Field {
-                td { del { (shown(line.before.as_ref())) } }
-                td { ins { (shown(line.after.as_ref())) } @if let Some(found) = &line.found { " " span.care { "stands as " (shown(Some(found))) } } }
+                td data-is="Before" { @if let Some(before) = some(line.before.as_ref()) { del { (shown(before)) } } @else { span.soft { "nothing" } } }
+                td data-is="After" {
+                    @if let Some(after) = some(line.after.as_ref()) { ins { (shown(after)) } } @else { span.soft { "nothing" } }
+                    @if let Some(found) = &line.found { " " span.care { "stands as " (shown(found)) } }
+                }
             } @else { td {} td {} }
-            td {
+            td.line data-is="Because of" {
                 @if let Some(call) = &line.call { a href=(call_address(call)) { (call) } " " }
                 @if let Some(origin) = &line.origin { code { (origin) } " " }
                 @if let Some(version) = &line.version { span.soft { "config " a href={ "/audit?version=" (percent_encode(version)) } { (version) } } }
@@ -187,12 +190,17 @@ fn table(lines: &[Line], zone: &TimeZone) -> Markup {
     } }
 }
 
+/// A value that is one: a system may say that there is none by `null`.
+fn some(value: Option<&Value>) -> Option<&Value> {
+    value.filter(|value| !value.is_null())
+}
+
 /// A value, cut where nobody would read on.
-fn shown(value: Option<&Value>) -> String {
+fn shown(value: &Value) -> String {
     let text = match value {
-        None | Some(Value::Null) => return "nothing".to_owned(),
-        Some(Value::String(text)) => plain(text),
-        Some(other) => other.to_string(),
+        Value::Null => "nothing".to_owned(),
+        Value::String(text) => plain(text),
+        other => other.to_string(),
     };
     match text.char_indices().nth(300) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -69,22 +69,23 @@ fn head(person: &Person, story: &Story, outcome: &CallOutcome, zone: &TimeZone) 
     html! {
         p {
             (state(call.status.word()))
-            @if let Some(reason) = &call.status_reason { " " (person.sees(&plain(reason))) }
+            // A question is said once, below.
+            @if let Some(reason) = call.status_reason.as_ref().filter(|reason| call.question.as_ref() != Some(*reason)) { " " (person.sees(&plain(reason))) }
             @if let Some(behind) = &call.behind { " · waits for " a href=(parts::call_address(behind)) { (behind) } " of the same caller" }
         }
         @if let Some(question) = &call.question {
             p.note { "A person is asked: " (person.sees(&plain(question))) " " @if person.role >= Role::Operator { a href="/reviews" { "Answer it" } } }
         }
         dl.facts {
-            dt { "Call" } dd.mono { (call.id) }
-            dt { "Source" } dd { (call.source) }
-            dt { "Outcome" } dd { (outcome.outcome.as_deref().map(plain).unwrap_or_else(|| "none".to_owned())) }
-            @if let Some(at) = call.started_at { dt { "Began" } dd { (time(at, zone, true)) @if let Some(s) = outcome.duration_s { ", " (format!("{s:.0}")) " s" } } }
-            dt { "Received" } dd { (time(call.received_at, zone, true)) }
-            @if call.status == CallStatus::Waiting { dt { "Worked next" } dd { @match call.next_at { Some(at) => (time(at, zone, true)), None => "when what it waits for is back" } } }
-            dt { "Pipeline" } dd { (call.pipeline.as_deref().unwrap_or("none yet")) }
-            dt { "Config version" } dd.mono { (call.config_version) }
-            dt { "Last change" } dd { (time(call.changed_at, zone, true)) }
+            div { dt { "Call" } dd.mono { (call.id) } }
+            div { dt { "Source" } dd { (call.source) } }
+            div { dt { "Outcome" } dd { (outcome.outcome.as_deref().map(plain).unwrap_or_else(|| "none".to_owned())) } }
+            @if let Some(at) = call.started_at { div { dt { "Began" } dd { (time(at, zone, true)) @if let Some(s) = outcome.duration_s { ", " (format!("{s:.0}")) " s" } } } }
+            div { dt { "Received" } dd { (time(call.received_at, zone, true)) } }
+            @if call.status == CallStatus::Waiting { div { dt { "Worked next" } dd { @match call.next_at { Some(at) => (time(at, zone, true)), None => "when what it waits for is back" } } } }
+            div { dt { "Pipeline" } dd { (call.pipeline.as_deref().unwrap_or("none yet")) } }
+            div { dt { "Config version" } dd.mono { (call.config_version) } }
+            div { dt { "Last change" } dd { (time(call.changed_at, zone, true)) } }
         }
     }
 }

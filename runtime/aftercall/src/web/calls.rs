@@ -181,15 +181,15 @@ fn line(person: &Person, call: &CallSummary, zone: &TimeZone, with_day: bool) ->
     html! {
         tr id={ "call-" (call.seq) } data-line {
             td { a href=(call_address(&call.id)) { (time(call.started_at.unwrap_or(call.received_at), zone, with_day)) } }
-            th scope="row" { (who) @if !reach.is_empty() { " " span.soft { (reach) } } }
-            td { (outcome.outcome.as_deref().map(plain).unwrap_or_default()) }
+            th.long scope="row" { (who) @if !reach.is_empty() { " " span.soft { (reach) } } }
+            td.long { (outcome.outcome.as_deref().map(plain).unwrap_or_default()) }
             td {
                 (state(call.status.word()))
                 @if let Some(reason) = &call.status_reason { " " span.soft { (person.sees(&plain(reason))) } }
                 @if let Some(behind) = call.behind.as_ref().filter(|_| call.status_reason.is_none()) { " " span.soft { "waits for " (behind) " of the same caller" } }
                 @if let Some(question) = call.question.as_ref().filter(|question| Some(*question) != call.status_reason.as_ref()) { " " span.soft { (person.sees(&plain(question))) } }
             }
-            td {
+            td.records {
                 ul.plain {
                     @for record in &call.records { li { (outside(record.record_url.as_deref(), &format!("{} {}", record.connection, record.object))) } }
                 }

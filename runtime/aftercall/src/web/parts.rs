@@ -13,7 +13,7 @@ pub(super) fn state(word: &str) -> Markup {
         "waiting" | "planned" | "intent" | "blocked" => ("○", "calm"),
         "review" | "held" | "conflict" => ("◆", "care"),
         "dead" | "rejected" | "refused" => ("✕", "bad"),
-        "new" => ("＋", "calm"),
+        "new" => ("+", "calm"),
         "no_identity" => ("?", "calm"),
         _ => ("–", "calm"),
     };

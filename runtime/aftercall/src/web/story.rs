@@ -30,7 +30,7 @@ pub(super) fn outcome(person: &Person, story: &Story) -> Markup {
     flat("", &outcome, &mut lines);
     html! {
         h2 { "As received" }
-        div.wide { table {
+        div.wide { table.pairs {
             caption { "The call outcome, revision " (story.call.revision) }
             thead { tr { th scope="col" { "Value" } th scope="col" { "What it is" } } }
             tbody { @for (name, value) in &lines { tr { th scope="row" { (plain(name)) } td { (of_outcome(person, name, value)) } } } }
@@ -92,7 +92,7 @@ pub(super) fn decision(person: &Person, story: &Story) -> Markup {
                     caption { "The evidence for " (plain(&candidate.name)) ", in bits; " (format!("{:.1}", decision.accept)) " are needed, and a lead of " (format!("{:.1}", decision.margin)) }
                     thead { tr { th scope="col" { "Compared" } th scope="col" { "Caller" } th scope="col" { "Record" } th scope="col" { "How" } th.num scope="col" { "Bits" } } }
                     tbody { @for line in &candidate.evidence {
-                        tr { th scope="row" { (line.on) } td { (side(&line.caller)) } td { (side(&line.record)) } td { (line.level) } td.num { (format!("{:+.1}", line.bits)) } }
+                        tr { th scope="row" { (line.on) } td data-is="Caller" { (side(&line.caller)) } td data-is="Record" { (side(&line.record)) } td data-is="How" { (line.level) } td.num data-is="Bits" { (format!("{:+.1}", line.bits)) } }
                     } }
                 } }
             }
@@ -175,7 +175,7 @@ fn write(person: &Person, row: &WriteRow, plan: Option<&Plan>, zone: &TimeZone) 
     let asked = plan.and_then(|plan| plan.writes.iter().find(|one| one.id == row.write)).map(|one| one.origin.to_string());
     html! {
         section.write aria-label={ "Write " (row.write) } {
-            h3 { (state(row.state.word())) " " (row.write) ": " (row.op) " " (row.connection) " " (row.object) " " (outside(row.record_url.as_deref(), record)) }
+            h3 { (state(row.state.word())) " " (row.write) ": " @if row.op != row.state.word() { (row.op) " " } (row.connection) " " (row.object) " " (outside(row.record_url.as_deref(), record)) }
             p.soft {
                 (row.attempt) @if row.attempt == 1 { " attempt" } @else { " attempts" } " · guarantee " (row.guarantee)
                 @if let Some(marker) = &row.marker { " · marker " code { (marker) } }
@@ -205,20 +205,22 @@ fn field(person: &Person, name: &str, field: &Field) -> Markup {
     let receipt = text(field.of_receipt("state"));
     let found = text(field.of_receipt("found"));
     let planned = field.planned.as_ref().and_then(|field| field.because.clone());
+    // What did not change is not struck out, and what did not come to stand is no insertion.
+    let stands = ["same", "kept", "absent", "conflict", "refused"].contains(&receipt.as_str());
     let because = field.of_receipt("because").as_str().map(str::to_owned).or(planned);
     html! {
         tr {
             th scope="row" { (name) }
-            td { @if !before.is_empty() { del { (person.sees_value(&before)) } } }
-            td { @if !after.is_empty() { ins { (person.sees_value(&after)) } } }
-            td { (field.policy()) }
-            td {
+            td data-is="Before" { @if !before.is_empty() { @if stands { (person.sees_value(&before)) } @else { del { (person.sees_value(&before)) } } } }
+            td data-is="After" { @if !after.is_empty() { @if stands { span.soft { (person.sees_value(&after)) } } @else { ins { (person.sees_value(&after)) } } } }
+            td data-is="Policy" { (field.policy()) }
+            td data-is="Receipt" {
                 @if !receipt.is_empty() { (state(&receipt)) }
                 @if let Some(because) = &because { " " span.soft { (person.sees(&plain(because))) } }
                 @if !found.is_empty() { " " span.soft { "there: " (person.sees_value(&found)) } }
                 @if let Some(remedy) = remedy::of_field(&receipt) { div { (remedy) "." } }
             }
-            td { code { (field.origin()) } }
+            td.line data-is="Asked by" { code { (field.origin()) } }
         }
     }
 }
@@ -233,7 +235,7 @@ pub(super) fn revisions(person: &Person, story: &Story, zone: &TimeZone) -> Mark
                 @let lines = { let mut lines = Vec::new(); flat("", &outcome, &mut lines); lines };
                 details {
                     summary { "Revision " (revision.revision) @if revision.provisional { ", provisional" } ", " (time(revision.received_at, zone, true)) " under " code { (revision.config_version) } }
-                    dl.facts { @for (name, value) in &lines { dt { (plain(name)) } dd { (of_outcome(person, name, value)) } } }
+                    dl.facts { @for (name, value) in &lines { div { dt { (plain(name)) } dd { (of_outcome(person, name, value)) } } } }
                 }
             }
         }
@@ -257,8 +259,8 @@ pub(super) fn events(person: &Person, story: &Story, zone: &TimeZone) -> Markup 
                 tr {
                     td { (time(event.at, zone, true)) }
                     th scope="row" { (event.kind.replace('_', " ")) }
-                    td { (event.write.as_deref().unwrap_or_default()) }
-                    td { @for (at, (name, value)) in lines.iter().enumerate() { @if at > 0 { ", " } span.soft { (plain(name)) } " " (person.sees(value)) } }
+                    td data-is="Write" { (event.write.as_deref().unwrap_or_default()) }
+                    td.long { @for (at, (name, value)) in lines.iter().enumerate() { @if at > 0 { ", " } span.soft { (plain(name)) } " " (person.sees(value)) } }
                 }
             } }
         } }

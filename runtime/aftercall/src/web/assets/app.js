@@ -58,6 +58,8 @@
     };
     const source = new EventSource("/events");
     source.addEventListener("change", soon);
+    // What happened between the page and this connection, or while there was none, nobody tells.
+    source.addEventListener("open", soon);
     document.addEventListener("visibilitychange", soon);
     window.addEventListener("pagehide", () => source.close());
   }
