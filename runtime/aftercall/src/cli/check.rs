@@ -135,9 +135,12 @@ fn s(n: usize) -> &'static str {
     if n == 1 { "" } else { "s" }
 }
 
+/// Pipelines whose promises are said one by one.
+const PROMISED: usize = 50;
+
 /// Each write's promise, so that it is known before it runs.
 fn guarantees(project: &aftercall_config::project::Project) {
-    for pipeline in &project.pipelines {
+    for pipeline in project.pipelines.iter().take(PROMISED) {
         let writes: Vec<String> = pipeline
             .writes
             .iter()
@@ -148,6 +151,9 @@ fn guarantees(project: &aftercall_config::project::Project) {
             })
             .collect();
         say(&format!("  {}: {}\n", pipeline.name, writes.join(", ")));
+    }
+    if let Some(more) = project.pipelines.len().checked_sub(PROMISED).filter(|more| *more > 0) {
+        say(&format!("  and {more} more; `aftercall plan` shows the promise of each write\n"));
     }
 }
 
