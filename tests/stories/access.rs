@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Desk, Ran, aftercall, get, get_with, text};
+use crate::support::{Browser, Desk, Ran, aftercall, call, get, get_with, text};
 
 /// What people of these stories sign in with.
 pub(crate) const PASSWORD: &str = "a sentence that nobody guesses";
@@ -167,4 +167,31 @@ fn a_proxy_may_vouch() {
 /// The lines of a JSON trail.
 pub(crate) fn lines(trail: &Value) -> Vec<Value> {
     trail["trail"].as_array().cloned().unwrap_or_default()
+}
+
+/// Story: a viewer may see that somebody called, and not how they are reached or what they said: not digit by digit by searching, and not in
+/// the words of a system that repeats what it was sent.
+#[test]
+fn what_a_viewer_cannot_find_out() {
+    let desk = Desk::salesforce();
+    desk.edit("mappings/acme/contact.toml", "[fields]\n", "[fields]\nDepartment = \"{{captured.condition}}\"\n");
+    let service = desk.serve();
+    let said = "gravely ill ".repeat(60);
+    let caller = json!({"phone": "+15125559071", "name": "Tess Newman", "email": "tess@acme.example"});
+    service.take(&call("c-1", json!({"outcome": "message", "caller": caller, "captured": {"condition": said}})));
+    desk.settled(1);
+    let (viewer, operator) = (bearer(&token(&desk, "dashboard", "viewer")), bearer(&token(&desk, "desk", "operator")));
+    let found = |who: &[(String, String)], text: &str| {
+        let answer = get_with(&format!("{}/v1/log/calls?q={text}", service.address), who);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()["calls"].as_array().map_or(0, Vec::len)
+    };
+    for part in ["5559071", "tess%40ac", "n1709555", "etess", "Newm"] {
+        assert_eq!(found(&viewer, part), 0, "{part}");
+    }
+    assert_eq!((found(&viewer, "Newman"), found(&viewer, "%2B15125559071"), found(&operator, "5559071")), (1, 1, 1));
+    let told = |who: &[(String, String)]| get_with(&format!("{}/v1/log/calls/json%3Ac-1", service.address), who).body;
+    assert!(told(&operator).contains("gravely ill"));
+    let seen = told(&viewer);
+    assert!(!seen.contains("gravely ill") && seen.contains("json:c-1"), "{seen}");
 }

@@ -13,7 +13,7 @@ pub fn text(erased: &Erased, dry_run: bool) -> String {
     let mut out = format!(
         "{}, {} beside them: {verb}\n",
         many(erased.calls.len(), "call"),
-        many(usize::try_from(erased.others).unwrap_or(0), "entry")
+        many(usize::try_from(erased.others).unwrap_or(0), "other place")
     );
     for call in &erased.calls {
         let _ = writeln!(out, "  {call}");

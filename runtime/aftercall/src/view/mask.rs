@@ -31,7 +31,8 @@ fn number(text: &str) -> Option<&str> {
     if !first.is_ascii_digit() && first != '+' && first != '(' {
         return None;
     }
-    let end = text.find(|c: char| !c.is_ascii_digit() && !"+-./() ".contains(c)).unwrap_or(text.len());
+    let between = |c: char| "+-./()·‐‑‒–—―−".contains(c) || c.is_whitespace() && c != '\n';
+    let end = text.find(|c: char| !c.is_ascii_digit() && !between(c)).unwrap_or(text.len());
     let number = text[..end].trim_end_matches(|c: char| !c.is_ascii_digit());
     (number.chars().filter(char::is_ascii_digit).count() >= DIGITS).then_some(number)
 }
@@ -80,6 +81,8 @@ mod tests {
         check("nora.whitfield@mail.acme.example", "n***@***.example");
         check("write to nora@acme.example, please", "write to n***@***.example, please");
         check("Nora Whitfield, room 12", "Nora Whitfield, room 12");
+        check("312\u{a0}555\u{a0}0142", "312 *** 42");
+        check("312–555–0142", "312 *** 42");
         check("", "");
         check("ü@ü", "ü***@***");
     }

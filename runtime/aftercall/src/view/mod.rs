@@ -19,3 +19,5 @@ pub mod story;
 pub mod tests;
 pub mod trail;
 mod words;
+
+pub(crate) use words::cut;

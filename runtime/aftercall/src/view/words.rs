@@ -55,7 +55,7 @@ pub(super) fn value(value: &Value, width: usize) -> String {
     cut(&text, width)
 }
 
-pub(super) fn cut(text: &str, width: usize) -> String {
+pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }

@@ -23,7 +23,7 @@ use crate::view;
 use crate::work::{can_be_resolved, can_be_retried, resolved, retried};
 
 /// How long a worker that has the caller's calls in hand is waited for: as long as somebody looks at a button.
-const IN_HAND: Duration = Duration::from_secs(5);
+pub(super) const IN_HAND: Duration = Duration::from_secs(5);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -78,8 +78,15 @@ pub(super) fn conflict(sentence: String) -> Refusal {
     Refusal::new(StatusCode::CONFLICT, "conflict", sentence)
 }
 
-/// Does it, where it can be done and the call stands where the person saw it. Errors: why not; then nothing is done.
-pub(super) async fn act(web: &Web, person: &Person, id: &str, act: Act, said: &Said) -> Result<(Story, Recorded), Refusal> {
+/// Does it, where it can be done and the call stands where the person saw it. A worker that has it in hand is waited for at most so long. Errors: why not; then nothing is done.
+pub(super) async fn act(
+    web: &Web,
+    person: &Person,
+    id: &str,
+    act: Act,
+    said: &Said,
+    patience: Duration,
+) -> Result<(Story, Recorded), Refusal> {
     person.must_be(Role::Operator)?;
     let story = find(web, id).await?;
     let can = if act == Act::Resolve { can_be_resolved(&story) } else { can_be_retried(&story) };
@@ -111,7 +118,7 @@ pub(super) async fn act(web: &Web, person: &Person, id: &str, act: Act, said: &S
     }
     let what = if act == Act::Resolve { "resolve" } else { "retry" };
     records.push(Record::Event(NewEvent { kind: what.to_owned(), write: None, data: json!({"reason": said.reason.trim()}).into() }));
-    let recorded = intervene(web, person, &story, act.word(), &said.reason, records).await?;
+    let recorded = intervene(web, person, &story, act.word(), &said.reason, records, patience).await?;
     Ok((story, recorded))
 }
 
@@ -123,6 +130,7 @@ pub(super) async fn intervene(
     what: &'static str,
     reason: &str,
     records: Vec<Record>,
+    patience: Duration,
 ) -> Result<Recorded, Refusal> {
     let intervention = Intervention {
         call: story.call.seq,
@@ -134,7 +142,7 @@ pub(super) async fn intervene(
         seen: Some(Seen::of(story)),
         records,
     };
-    let end = tokio::time::Instant::now() + IN_HAND;
+    let end = tokio::time::Instant::now() + patience;
     let recorded = loop {
         match web.service.journal.intervene(intervention.clone()).await {
             Err(Error::Leased { .. }) if tokio::time::Instant::now() < end => tokio::time::sleep(LOOK).await,
@@ -150,7 +158,7 @@ async fn by_form(web: &Web, person: &Person, id: &str, what: Act, said: &Said) -
     if said.seen.is_none() {
         return Err(Refusal::wrong("this form lacks `seen`: use the buttons on the call's page".to_owned()));
     }
-    let (story, _) = act(web, person, id, what, said).await?;
+    let (story, _) = act(web, person, id, what, said, IN_HAND).await?;
     Ok(Redirect::to(&format!("{}?done={}", call_address(&story.call.id), what.word())).into_response())
 }
 

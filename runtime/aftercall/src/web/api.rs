@@ -9,17 +9,33 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::act::{Act, Said, act};
+use super::act::{Act, IN_HAND, Said, act};
 use super::calls::Pairs;
 use super::filter::Asked;
 use super::page::Refusal;
 use super::{Person, Web, call};
+use crate::journal::LogFilter;
 use crate::view;
 use crate::view::mask::mask;
 
 /// What a viewer does not get: whatever a caller said, and what was made of it.
-const NOT_FOR_VIEWERS: [&str; 10] =
-    ["outcome", "context", "decision", "plan", "request", "receipt", "record", "data", "identity", "marker"];
+const NOT_FOR_VIEWERS: [&str; 12] = [
+    "outcome",
+    "context",
+    "decision",
+    "plan",
+    "request",
+    "receipt",
+    "record",
+    "data",
+    "identity",
+    "marker",
+    // A system repeats in its words what it was sent.
+    "message",
+    "status_reason",
+];
+/// What says which one: whoever may see the call may follow it.
+const NAMES: [&str; 6] = ["id", "behind", "record_id", "record_url", "config_version", "digest"];
 
 /// A value as a viewer may see it: without what was said, and numbers and addresses masked in what is left.
 pub(super) fn for_viewer(value: &mut Value) {
@@ -29,7 +45,7 @@ pub(super) fn for_viewer(value: &mut Value) {
                 // The number of a plan is called so, too.
                 if NOT_FOR_VIEWERS.contains(&name.as_str()) && !value.is_number() {
                     *value = Value::Null;
-                } else {
+                } else if !NAMES.contains(&name.as_str()) {
                     for_viewer(value);
                 }
             }
@@ -52,7 +68,7 @@ fn answer(person: &Person, mut value: Value) -> Response {
 pub(super) async fn calls(State(web): State<Web>, person: Person, Query(pairs): Pairs) -> Result<Response, Refusal> {
     let zone = web.service.versions.live().timezone.clone();
     let asked = Asked::read(&pairs, &zone, Timestamp::now(), false).map_err(|error| Refusal::wrong(error).for_program())?;
-    let log = web.service.journal.log(asked.filter.clone()).await.map_err(json_error)?;
+    let log = web.service.journal.log(LogFilter { whole_words: !person.sees_all(), ..asked.filter.clone() }).await.map_err(json_error)?;
     let counts = web.service.journal.log_counts(asked.filter.of).await.map_err(json_error)?;
     Ok(answer(&person, view::calls::log_json(&log, &counts)))
 }
@@ -87,7 +103,7 @@ pub(super) async fn resolve(State(web): State<Web>, person: Person, Path(id): Pa
 }
 
 async fn done(web: &Web, person: &Person, id: &str, what: Act, wish: &Wish) -> Result<Response, Refusal> {
-    let (story, recorded) = act(web, person, id, what, &Said::because(&wish.reason)).await.map_err(Refusal::for_program)?;
+    let (story, recorded) = act(web, person, id, what, &Said::because(&wish.reason), IN_HAND).await.map_err(Refusal::for_program)?;
     Ok(answer(person, json!({"version": 1, "call": story.call.id, "status": recorded.status})))
 }
 
@@ -108,11 +124,13 @@ mod tests {
     fn a_viewer_gets_nothing_that_was_said() {
         let mut value = json!({
             "plan": 3, "received_at": "2026-11-27T15:00:00Z", "status_reason": "call +13125550142 back",
+            "id": "json:550e8400-e29b-41d4-a716-446655440000", "question": "is it +13125550142?",
             "outcome": {"caller": {"phone": "+13125550142"}}, "writes": [{"record_id": "003A", "receipt": [{"value": "x"}]}],
         });
         for_viewer(&mut value);
         let expected = json!({
-            "plan": 3, "received_at": "2026-11-27T15:00:00Z", "status_reason": "call +1312 *** 42 back",
+            "plan": 3, "received_at": "2026-11-27T15:00:00Z", "status_reason": null,
+            "id": "json:550e8400-e29b-41d4-a716-446655440000", "question": "is it +1312 *** 42?",
             "outcome": null, "writes": [{"record_id": "003A", "receipt": null}],
         });
         assert_eq!(value, expected);

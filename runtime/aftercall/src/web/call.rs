@@ -70,7 +70,7 @@ fn head(person: &Person, story: &Story, outcome: &CallOutcome, zone: &TimeZone) 
         p {
             (state(call.status.word()))
             // A question is said once, below.
-            @if let Some(reason) = call.status_reason.as_ref().filter(|reason| call.question.as_ref() != Some(*reason)) { " " (person.sees(&plain(reason))) }
+            @if let Some(reason) = call.status_reason.as_ref().filter(|reason| call.question.as_ref() != Some(*reason)) { " " (person.sees_said(&plain(reason))) }
             @if let Some(behind) = &call.behind { " · waits for " a href=(parts::call_address(behind)) { (behind) } " of the same caller" }
         }
         @if let Some(question) = &call.question {

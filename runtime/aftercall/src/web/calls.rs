@@ -12,7 +12,7 @@ use super::filter::{Asked, DECISIONS, before};
 use super::page::{self, Refusal};
 use super::parts::{call_address, number, outside, plain, state, time};
 use super::{Person, Web};
-use crate::journal::{CallStatus, CallSummary, LogCounts, LogPage};
+use crate::journal::{CallStatus, CallSummary, LogCounts, LogFilter, LogPage};
 
 /// The pairs of an address.
 pub(super) type Pairs = Query<Vec<(String, String)>>;
@@ -24,7 +24,7 @@ pub(super) async fn page(State(web): State<Web>, person: Person, Query(pairs): P
     let now = Timestamp::now();
     let asked = Asked::read(&pairs, &zone, now, true).map_err(Refusal::wrong)?;
     let journal = &web.service.journal;
-    let log = journal.log(asked.filter.clone()).await?;
+    let log = journal.log(LogFilter { whole_words: !person.sees_all(), ..asked.filter.clone() }).await?;
     let counts = journal.log_counts(asked.filter.of.clone()).await?;
     let is_first = asked.filter.after.is_none();
     let main = html! {
@@ -185,7 +185,7 @@ fn line(person: &Person, call: &CallSummary, zone: &TimeZone, with_day: bool) ->
             td.long { (outcome.outcome.as_deref().map(plain).unwrap_or_default()) }
             td {
                 (state(call.status.word()))
-                @if let Some(reason) = &call.status_reason { " " span.soft { (person.sees(&plain(reason))) } }
+                @if let Some(reason) = call.status_reason.as_ref().filter(|_| person.sees_all()) { " " span.soft { (plain(reason)) } }
                 @if let Some(behind) = call.behind.as_ref().filter(|_| call.status_reason.is_none()) { " " span.soft { "waits for " (behind) " of the same caller" } }
                 @if let Some(question) = call.question.as_ref().filter(|question| Some(*question) != call.status_reason.as_ref()) { " " span.soft { (person.sees(&plain(question))) } }
             }

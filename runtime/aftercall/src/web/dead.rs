@@ -4,6 +4,7 @@
 //! What is done is what the call's own page does (`act`), once for each call.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aftercall_config::call::CallOutcome;
 use axum::Form;
@@ -21,13 +22,15 @@ use super::page::{self, Refusal};
 use super::parts::{call_address, number, plain, state, time};
 use super::{Person, Role, Web};
 use crate::journal::{CallFilter, Order, Story, WriteRow};
-use crate::view::remedy;
+use crate::view::{cut, remedy};
 use crate::work::{OPEN, can_be_resolved, can_be_retried, in_doubt, sent_again};
 
 /// The most calls that are looked at for the page: a person who mends these comes back for more.
 const MOST: usize = 500;
 /// The most calls of one button, so that a form stays a form.
 const AT_ONCE: usize = 200;
+/// Characters that are shown of what a system said; the call's page has it all.
+const SAID: usize = 160;
 /// What stands for writes of which nobody knows whether they are there.
 const IN_DOUBT: &str = "in_doubt";
 
@@ -52,7 +55,7 @@ pub(super) async fn page(State(web): State<Web>, person: Person, Query(pairs): P
         @if let Some(done) = given("done") {
             p.note role="status" {
                 (calls_of(done)) " in hand now; what comes of it is seen on the page of each."
-                @if let Some(left) = given("left").filter(|left| *left > 0) { " " (calls_of(left)) " had changed since and was left as it is." }
+                @if let Some(left) = given("left").filter(|left| *left > 0) { " " (calls_of(left)) " had changed since, or was being worked, and was left as it is." }
             }
         }
         div #dead data-live {
@@ -101,6 +104,9 @@ fn group(person: &Person, word: &str, calls: &[Story], zone: &TimeZone) -> Marku
                 thead { tr { th scope="col" { "Received" } th scope="col" { "Caller" } th scope="col" { "Status" } th scope="col" { "What failed" } th scope="col" { "Said by the system" } } }
                 tbody { @for story in calls { (line(person, story, zone)) } }
             } }
+            @if may && word == "invalid" {
+                p.soft { "Once the mapping is mended, all of them under the config as it is now, after what that changes was shown: " code { "aftercall retry --class invalid --current" } }
+            }
             @if may {
                 div.acts {
                     @if !retry.is_empty() { (form(person, "/dead/retry", &html! { (chosen(&retry)) button.main { "Retry " (calls_of(retry.len() as u64)) } })) }
@@ -135,7 +141,7 @@ fn line(person: &Person, story: &Story, zone: &TimeZone) -> Markup {
         th scope="row" { a href=(call_address(&story.call.id)) { (name) } }
         td { (state(story.call.status.word())) }
         td { @for (at, write) in failed.iter().enumerate() { @if at > 0 { ", " } (write.connection) "/" (write.write) } }
-        td { (person.sees(&plain(said))) }
+        td { (person.sees_said(&cut(&plain(said), SAID))) }
     } }
 }
 
@@ -159,9 +165,9 @@ async fn all(web: &Web, person: &Person, what: Act, chosen: &Chosen) -> Result<R
     };
     let (mut done, mut left) = (0, 0);
     for (seen, id) in lines {
-        match act(web, person, id, what, &Said::seen(seen, &chosen.reason)).await {
+        match act(web, person, id, what, &Said::seen(seen, &chosen.reason), Duration::ZERO).await {
             Ok(_) => done += 1,
-            // Somebody was quicker, or a worker was. The others are not to blame.
+            // Somebody was quicker, or a worker has it in hand just now. The others are not to blame.
             Err(refusal) if refusal.is_about_the_call() => left += 1,
             Err(refusal) => return Err(refusal),
         }

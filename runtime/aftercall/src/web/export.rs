@@ -23,7 +23,7 @@ const COLUMNS: &str =
 
 /// As CSV (RFC 4180), for a spreadsheet.
 pub(super) async fn csv(State(web): State<Web>, person: Person, Query(pairs): Pairs) -> Result<Response, Refusal> {
-    let asked = asked(&web, &pairs)?;
+    let asked = asked(&web, &person, &pairs)?;
     let lines = move |person: &Person, calls: &[CallSummary], _: bool| calls.iter().map(|call| line(person, call)).collect::<String>();
     let body = Body::from_stream(pages(web, person, asked, COLUMNS.to_owned(), lines, String::new()));
     let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"calls.csv\"")];
@@ -32,7 +32,7 @@ pub(super) async fn csv(State(web): State<Web>, person: Person, Query(pairs): Pa
 
 /// As JSON: the calls as the API has them.
 pub(super) async fn json(State(web): State<Web>, person: Person, Query(pairs): Pairs) -> Result<Response, Refusal> {
-    let asked = asked(&web, &pairs)?;
+    let asked = asked(&web, &person, &pairs)?;
     let lines = |person: &Person, calls: &[CallSummary], is_first: bool| {
         let mut out = String::new();
         for (at, call) in calls.iter().enumerate() {
@@ -50,10 +50,10 @@ pub(super) async fn json(State(web): State<Web>, person: Person, Query(pairs): P
     Ok((headers, body).into_response())
 }
 
-fn asked(web: &Web, pairs: &[(String, String)]) -> Result<LogFilter, Refusal> {
+fn asked(web: &Web, person: &Person, pairs: &[(String, String)]) -> Result<LogFilter, Refusal> {
     let zone = web.service.versions.live().timezone.clone();
     let asked = Asked::read(pairs, &zone, Timestamp::now(), true).map_err(Refusal::wrong)?;
-    Ok(LogFilter { limit: PAGE, ..asked.filter })
+    Ok(LogFilter { limit: PAGE, whole_words: !person.sees_all(), ..asked.filter })
 }
 
 /// Where an export stands.
@@ -105,7 +105,7 @@ fn line(person: &Person, call: &CallSummary) -> String {
     let outcome: CallOutcome = call.outcome.as_ref().and_then(|outcome| outcome.read().ok()).unwrap_or_default();
     let (who, reach) = caller(person, &outcome);
     let records: Vec<&str> = call.records.iter().map(|record| record.record_url.as_deref().unwrap_or(&record.record_id)).collect();
-    let reason = call.status_reason.as_deref().map(|reason| person.sees(reason).into_owned());
+    let reason = call.status_reason.as_deref().map(|reason| person.sees_said(reason).into_owned());
     let cells = [
         call.received_at.to_string(),
         call.started_at.map(|at| at.to_string()).unwrap_or_default(),

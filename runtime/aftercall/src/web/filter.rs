@@ -88,6 +88,7 @@ impl Asked {
             },
             connection: some(&connection),
             text: some(&q),
+            whole_words: false,
             after,
             limit,
             with_outcome: true,

@@ -40,6 +40,11 @@ impl Person {
         if self.sees_all() { text.into() } else { mask(text).into() }
     }
 
+    /// Words of a system about what it was sent, in which it may repeat what a caller said: not at all where they may not.
+    pub fn sees_said<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.sees_value(text)
+    }
+
     /// A captured value as they may see it: not at all where they may not.
     pub fn sees_value<'t>(&self, text: &'t str) -> Cow<'t, str> {
         if self.sees_all() || text.is_empty() { text.into() } else { HIDDEN.into() }

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::act::{conflict, intervene};
+use super::act::{IN_HAND, conflict, intervene};
 use super::call::{find, standing};
 use super::calls::{Pairs, caller};
 use super::form::form;
@@ -168,6 +168,6 @@ pub(super) async fn answer(State(web): State<Web>, person: Person, Form(said): F
     })?;
     // Or the caller's next call would be matched before this one stands where it belongs.
     let records = vec![Record::Answer(given), again("a person has answered", true, Timestamp::now())];
-    intervene(&web, &person, &story, "answer", "", records).await?;
+    intervene(&web, &person, &story, "answer", "", records, IN_HAND).await?;
     Ok(Redirect::to("/reviews?done=1").into_response())
 }

@@ -158,7 +158,7 @@ pub(super) fn writes(person: &Person, story: &Story, zone: &TimeZone) -> Markup 
         @for row in &story.writes { (write(person, row, plan.as_ref(), zone)) }
         @if let Some(plan) = plan.as_ref().filter(|plan| !plan.notes.is_empty()) {
             h3 { "Notes" }
-            ul { @for note in &plan.notes { li { (person.sees(&plain(&note.text))) @if let Some(origin) = &note.origin { " " code { (origin) } } } } }
+            ul { @for note in &plan.notes { li { (person.sees_said(&plain(&note.text))) @if let Some(origin) = &note.origin { " " code { (origin) } } } } }
         }
         @if !story.past_writes.is_empty() {
             details {
@@ -184,7 +184,7 @@ fn write(person: &Person, row: &WriteRow, plan: Option<&Plan>, zone: &TimeZone) 
                 @if let Some(at) = row.next_at { " · next attempt at " (time(at, zone, true)) }
             }
             @if let Some(trouble) = &row.trouble {
-                p { strong.bad { (trouble.class.replace('_', " ")) } @if let Some(status) = trouble.http_status { " (" (status) ")" } ": " (person.sees(&plain(&trouble.message))) }
+                p { strong.bad { (trouble.class.replace('_', " ")) } @if let Some(status) = trouble.http_status { " (" (status) ")" } ": " (person.sees_said(&plain(&trouble.message))) }
                 @if let Some(remedy) = remedy::of_class(&trouble.class) { p { strong { "What to do: " } (remedy) "." } }
             }
             @if !fields.is_empty() {
@@ -216,7 +216,7 @@ fn field(person: &Person, name: &str, field: &Field) -> Markup {
             td data-is="Policy" { (field.policy()) }
             td data-is="Receipt" {
                 @if !receipt.is_empty() { (state(&receipt)) }
-                @if let Some(because) = &because { " " span.soft { (person.sees(&plain(because))) } }
+                @if let Some(because) = &because { " " span.soft { (person.sees_said(&plain(because))) } }
                 @if !found.is_empty() { " " span.soft { "there: " (person.sees_value(&found)) } }
                 @if let Some(remedy) = remedy::of_field(&receipt) { div { (remedy) "." } }
             }
@@ -260,7 +260,7 @@ pub(super) fn events(person: &Person, story: &Story, zone: &TimeZone) -> Markup 
                     td { (time(event.at, zone, true)) }
                     th scope="row" { (event.kind.replace('_', " ")) }
                     td data-is="Write" { (event.write.as_deref().unwrap_or_default()) }
-                    td.long { @for (at, (name, value)) in lines.iter().enumerate() { @if at > 0 { ", " } span.soft { (plain(name)) } " " (person.sees(value)) } }
+                    td.long { @for (at, (name, value)) in lines.iter().enumerate() { @if at > 0 { ", " } span.soft { (plain(name)) } " " (person.sees_said(value)) } }
                 }
             } }
         } }

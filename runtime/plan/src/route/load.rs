@@ -197,7 +197,13 @@ impl<'a> Load<'a> {
                 About::FollowUp => rule.follow_ups += 1,
             }
         }
-        self.owners.entry((one.connection.clone(), named(one))).or_default()
+        let owned = self.owners.entry((one.connection.clone(), id(one))).or_default();
+        // One rule may name an address, and another the system's id of the same person: the address is what people know.
+        let is_address = |who: &Option<String>| who.as_ref().is_some_and(|who| who.contains('@'));
+        if owned.0.who.is_none() || !is_address(&owned.0.who) && is_address(&one.who) {
+            owned.0.who = named(one);
+        }
+        owned
     }
 
     fn follow_up(&mut self, pipeline: &str, call: &str, planned: Timestamp, one: &Explained) {
@@ -246,10 +252,10 @@ impl<'a> Load<'a> {
 
     /// What they come to.
     pub fn document(mut self) -> LoadDocument {
-        let owners = self.owners.into_iter().map(|((connection, who), (load, days))| {
+        let owners = self.owners.into_iter().map(|((connection, _), (load, days))| {
             let busiest = days.into_iter().max_by_key(|(day, number)| (*number, std::cmp::Reverse(*day)));
             let (busiest_day, on_busiest_day) = busiest.map(|(day, number)| (Some(day.to_string()), number)).unwrap_or_default();
-            OwnerLoad { connection, who, busiest_day, on_busiest_day, ..load }
+            OwnerLoad { connection, busiest_day, on_busiest_day, ..load }
         });
         self.document.owners = owners.collect();
         self.document.owners.sort_by_key(|owner| std::cmp::Reverse((owner.follow_ups, owner.contacts)));
@@ -269,4 +275,9 @@ impl<'a> Load<'a> {
 fn named(one: &Explained) -> Option<String> {
     let owner = one.owner.as_ref()?;
     one.who.clone().or_else(|| owner.as_str().map(str::to_owned))
+}
+
+/// The system's id of who gets it, as text.
+fn id(one: &Explained) -> Option<String> {
+    one.owner.as_ref().map(aftercall_config::functions::text)
 }

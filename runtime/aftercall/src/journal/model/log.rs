@@ -20,6 +20,8 @@ pub struct LogFilter {
     /// What people look for a call by: a name, a number in any spelling, an address, the call's id, a record's id. Words may be cut off at
     /// their end from three letters on; all of them must be there.
     pub text: Option<String>,
+    /// Only whole words count, numbers and addresses among them: who may not see a number must not find it out digit by digit.
+    pub whole_words: bool,
     /// Beyond this call: the `next` of the page before.
     pub after: Option<CallSeq>,
     /// At most so many.

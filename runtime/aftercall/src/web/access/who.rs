@@ -53,7 +53,9 @@ pub(super) async fn who(web: &Web, rules: &WebRules, request: &Parts, now: Times
         }
     }
     if users.is_empty() {
-        return if web.local && from_here(headers) {
+        // Whoever says that there is a proxy has one in front: what comes from this machine may then come from anybody, whatever its headers.
+        let has_proxy = rules.url.is_some() || rules.trust.is_some() || !rules.proxies.is_empty();
+        return if web.local && !has_proxy && from_here(headers) {
             Ok(Some(person("local", Role::Admin, Way::Web, Proof::of(&web.door.key, "local"))))
         } else {
             Err(Refusal::new(StatusCode::FORBIDDEN, "no_users", ELSEWHERE.to_owned()))

@@ -230,13 +230,13 @@ fn each(conn: &Connection, filter: &LogFilter, reach: &Reach, look: &mut dyn FnM
     let (sql, mut values) = match reach.by {
         By::Text => {
             let text = filter.text.as_deref().unwrap_or_default();
-            let Some(by) = reach.within else { return by_text(conn, text, &range, look) };
+            let Some(by) = reach.within else { return by_text(conn, text, filter.whole_words, &range, look) };
             let mut few: HashSet<i64> = HashSet::new();
             each(conn, filter, &Reach { by, within: None, ..*reach }, &mut |seq| {
                 few.insert(seq);
                 Ok(true)
             })?;
-            return by_text(conn, text, &range, &mut |seq| if few.contains(&seq) { look(seq) } else { Ok(true) });
+            return by_text(conn, text, filter.whole_words, &range, &mut |seq| if few.contains(&seq) { look(seq) } else { Ok(true) });
         }
         By::Source => by_value("source", &kind.source),
         By::Pipeline => by_value("pipeline", &kind.pipeline),
@@ -272,8 +272,14 @@ fn in_turn(statement: &mut Statement<'_>, values: Vec<Value>, look: &mut dyn FnM
     Ok(())
 }
 
-/// Calls that are found by words, and those that wrote the record whose id the text is.
-fn by_text(conn: &Connection, text: &str, range: &[Value; 2], look: &mut dyn FnMut(i64) -> Result<bool, Fault>) -> Result<(), Fault> {
+/// Calls that are found by words, `whole` ones or by their beginnings, and those that wrote the record whose id the text is.
+fn by_text(
+    conn: &Connection,
+    text: &str,
+    whole: bool,
+    range: &[Value; 2],
+    look: &mut dyn FnMut(i64) -> Result<bool, Fault>,
+) -> Result<(), Fault> {
     let mut wrote: BTreeSet<i64> = BTreeSet::new();
     let id = text.trim();
     if id.len() >= DIGITS && !id.contains(char::is_whitespace) {
@@ -288,6 +294,8 @@ fn by_text(conn: &Connection, text: &str, range: &[Value; 2], look: &mut dyn FnM
     }
     let mut wants_more = true;
     if let Some(question) = question(text) {
+        // A word that goes on is a word by its beginning.
+        let question = if whole { question.replace("\" *", "\"") } else { question };
         let mut values = vec![Value::from(question)];
         values.extend(range.iter().cloned());
         let sql = "SELECT rowid FROM call_words WHERE call_words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC";
