@@ -202,7 +202,8 @@ fn published(kind: Kind) -> Value {
     titled(kind.name(), kind.schema())
 }
 
-fn titled(name: &str, of: Value) -> Value {
+fn titled(name: &str, mut of: Value) -> Value {
+    let_anything(&mut of);
     let mut schema = Map::new();
     schema.insert("$schema".to_owned(), json!("http://json-schema.org/draft-07/schema#"));
     schema.insert("title".to_owned(), json!(format!("aftercall {name}")));
@@ -210,6 +211,21 @@ fn titled(name: &str, of: Value) -> Value {
         schema.extend(rest.into_iter().filter(|(key, _)| key != "$schema" && key != "title"));
     }
     Value::Object(schema)
+}
+
+/// Says of whatever may hold any value that it may have any members: an editor that takes what is not named for a mistake asks for it.
+fn let_anything(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            let says_nothing = map.keys().all(|key| ["description", "default", "title"].contains(&key.as_str()));
+            if says_nothing && map.get("description").is_some_and(Value::is_string) {
+                map.insert("additionalProperties".to_owned(), Value::Bool(true));
+            }
+            map.values_mut().for_each(let_anything);
+        }
+        Value::Array(items) => items.iter_mut().for_each(let_anything),
+        _ => {}
+    }
 }
 
 /// The text of a schema's file.
