@@ -232,6 +232,10 @@ fn a_project_has_schemas_of_its_own() {
     assert!(write["mapping"]["enum"].as_array().is_some_and(|names| names.contains(&json!("acme/contact"))), "{write}");
     assert_eq!(write["route"]["enum"], json!(["front_desk"]));
     assert!(read("project.schema.json")["properties"]["source"]["properties"]["vapi"].is_object());
+    let owner = &read("pipeline.schema.json")["definitions"]["RouteDecl"]["properties"]["owner"]["anyOf"];
+    let known = owner[0]["enum"].as_array().expect("owners are offered");
+    assert!(known.contains(&json!("user:office.manager@acme.example")) && known.len() == 3, "{owner:#}");
+    assert_eq!(owner[2]["$ref"], "#/definitions/OneOrMany", "and others are taken as well");
     let contact = read("mapping.crm.contact.schema.json");
     let fields = &contact["properties"]["fields"];
     assert_eq!(fields["additionalProperties"], json!(false));

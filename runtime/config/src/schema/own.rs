@@ -60,7 +60,26 @@ fn choose(schema: &mut Value, place: &str, names: impl IntoIterator<Item = Strin
     }
 }
 
+/// Offers these texts in a place for one text or several, which takes others as well.
+fn offer(schema: &mut Value, place: &str, names: impl IntoIterator<Item = String>) {
+    let names: BTreeSet<String> = names.into_iter().collect();
+    if let Some(Value::Object(at)) = schema.pointer_mut(place).filter(|_| !names.is_empty()) {
+        let taken = at.remove("allOf").unwrap_or_else(|| json!([]));
+        let known = json!({ "type": "string", "enum": names });
+        let several = json!({ "type": "array", "items": { "anyOf": [known, { "type": "string" }] } });
+        let all = [known, several].into_iter().chain(taken.as_array().cloned().unwrap_or_default());
+        at.insert("anyOf".to_owned(), all.collect());
+    }
+}
+
+/// Whom the project's routes name already.
+fn owners(project: &Project) -> impl Iterator<Item = String> {
+    let rules = project.pipelines.iter().flat_map(|pipeline| pipeline.routes.values().flatten());
+    rules.flat_map(|rule| &rule.owners).filter_map(|owner| owner.as_fixed()?.as_str().map(str::to_owned))
+}
+
 fn pipeline(schema: &mut Value, project: &Project, files: &Files, locks: &BTreeMap<&str, Lock>) {
+    offer(schema, "/definitions/RouteDecl/properties/owner", owners(project));
     let connections = || project.connections.keys().cloned();
     let write = "/definitions/WriteDecl/properties";
     choose(schema, "/properties/connection", connections());
