@@ -14,6 +14,7 @@ mod dead;
 mod demo;
 mod describe;
 mod diff;
+mod dry;
 mod explain;
 mod fmt;
 mod forget;

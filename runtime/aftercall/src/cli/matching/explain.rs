@@ -1,17 +1,13 @@
 //! `aftercall match explain CALL`: the sum behind a decision. Of a call in the journal, as it was decided; of a file, as it would be.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use aftercall_plan::decision::MatchDecision;
-use aftercall_plan::plan::pipeline_for;
-use jiff::Timestamp;
 
-use super::super::talk::{self, data, talk as say};
-use super::super::{Format, ProjectDir, input};
-use crate::journal::{Journal, SqliteJournal};
+use super::super::talk::{self, data};
+use super::super::{Format, ProjectDir, dry};
+use crate::journal::Journal;
 use crate::view;
-use crate::work::{Before, DryMemory, plan_call};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -53,31 +49,9 @@ fn recorded(args: &Args) -> anyhow::Result<Vec<(String, MatchDecision)>> {
 
 /// The decisions of a dry run.
 fn decide(args: &Args, path: PathBuf) -> anyhow::Result<Vec<(String, MatchDecision)>> {
-    let (project, _) = talk::project(&args.project.project)?;
-    let calls = input::Input::of(path).outcomes(&project)?;
-    let journal =
-        SqliteJournal::open_read_only(args.project.project.join(&project.store_path)).ok().map(|j| Arc::new(j) as Arc<dyn Journal>);
-    let connections = crate::service::connections(&args.project.project, &project)?;
-    let reader = connections.reader();
-    let memory = DryMemory::new(journal.clone());
     let mut decisions = Vec::new();
-    talk::runtime()?.block_on(async {
-        for call in &calls {
-            let name = format!("{}:{}", call.source, call.id);
-            let Some(pipeline) = pipeline_for(&project, call) else {
-                say(&format!("{name}: no pipeline takes this call\n"));
-                continue;
-            };
-            let before = match &journal {
-                Some(journal) => Before::of(journal.as_ref(), pipeline, call, crate::service::lane_keys(&project, call)).await?,
-                None => Before::default(),
-            };
-            match plan_call(&reader, &memory, &project, pipeline, call, before, Timestamp::now()).await {
-                Ok((_, plan)) => decisions.push((name, plan.decision)),
-                Err(error) => say(&format!("{} {name}: {}\n", talk::red("error:"), error.said())),
-            }
-        }
-        anyhow::Ok(())
+    dry::planned(&args.project.project, path, |_, _, call, _, plan| {
+        decisions.push((format!("{}:{}", call.source, call.id), plan.decision));
     })?;
     Ok(decisions)
 }

@@ -3,19 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aftercall_config::project::Project;
-use aftercall_plan::plan::pipeline_for;
 use aftercall_plan::revisions::replay;
 use aftercall_plan::route::{ExplainedCall, RouteDocument, explain};
-use jiff::Timestamp;
 
 use super::super::recorded::Recording;
 use super::super::talk::{self, data, talk as say};
 use super::super::then::{Then, colleagues};
-use super::super::{Format, ProjectDir, calls, input};
-use crate::journal::{Journal, PlannedFilter, SqliteJournal};
+use super::super::{Format, ProjectDir, calls, dry};
+use crate::journal::{Journal, PlannedFilter};
 use crate::view;
-use crate::work::{Before, DryMemory, plan_call};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -86,30 +82,9 @@ fn recorded(args: &Args) -> anyhow::Result<ExplainedCall> {
 
 /// Calls of a file, by a dry run.
 fn planned(args: &Args, path: PathBuf) -> anyhow::Result<Vec<ExplainedCall>> {
-    let (project, _): (Project, _) = talk::project(&args.project.project)?;
-    let calls = input::Input::of(path).outcomes(&project)?;
-    let journal =
-        SqliteJournal::open_read_only(args.project.project.join(&project.store_path)).ok().map(|j| Arc::new(j) as Arc<dyn Journal>);
-    let reader = crate::service::connections(&args.project.project, &project)?.reader();
-    let memory = DryMemory::new(journal.clone());
     let mut explained = Vec::new();
-    talk::runtime()?.block_on(async {
-        for call in &calls {
-            let name = format!("{}:{}", call.source, call.id);
-            let Some(pipeline) = pipeline_for(&project, call) else {
-                say(&format!("{name}: no pipeline takes this call\n"));
-                continue;
-            };
-            let before = match &journal {
-                Some(journal) => Before::of(journal.as_ref(), pipeline, call, crate::service::lane_keys(&project, call)).await?,
-                None => Before::default(),
-            };
-            match plan_call(&reader, &memory, &project, pipeline, call, before, Timestamp::now()).await {
-                Ok((context, plan)) => explained.push(explain(&project, pipeline, call, &context, &plan)),
-                Err(error) => say(&format!("{} {name}: {}\n", talk::red("error:"), error.said())),
-            }
-        }
-        anyhow::Ok(())
+    dry::planned(&args.project.project, path, |project, pipeline, call, context, plan| {
+        explained.push(explain(project, pipeline, call, &context, &plan));
     })?;
     Ok(explained)
 }
