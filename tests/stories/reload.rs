@@ -419,11 +419,10 @@ fn a_cold_start_with_a_broken_project() {
     taken_over(&desk, &first);
 }
 
-/// How often the config changes in the story of that, and how long after each call the next one comes: for a minute where everybody's changes
-/// meet, for some seconds otherwise.
+/// How often the config changes in the story of that, and how long after each call the next one comes: for a minute where `LONG` is set, with
+/// nothing beside it, as `tests/run` does; for some seconds otherwise.
 fn badly_scripted() -> (u32, Duration) {
-    let long = std::env::var("CI").is_ok_and(|ci| ci == "true");
-    if long { (600, Duration::from_millis(40)) } else { (40, Duration::from_millis(8)) }
+    if std::env::var_os("LONG").is_some() { (600, Duration::from_millis(40)) } else { (40, Duration::from_millis(8)) }
 }
 
 /// Story: somebody scripts it badly, and the config changes every tenth of a second under load. No call is lost, none is worked under a
