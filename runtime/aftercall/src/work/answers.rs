@@ -92,7 +92,7 @@ fn answered(row: &AnswerRow) -> Answered {
 }
 
 /// What was answered about other calls than this one, as far as it has led to a record.
-pub fn remembered(answers: &[AnswerRow], but: Option<CallSeq>) -> Vec<Remembered> {
+fn remembered(answers: &[AnswerRow], but: Option<CallSeq>) -> Vec<Remembered> {
     let others = answers.iter().filter(|row| Some(row.call) != but);
     let of = |row: &AnswerRow| {
         Some(Remembered { contact: row.contact.clone()?, call: row.call_id.clone(), at: row.at, of: row.identity.read().ok()? })

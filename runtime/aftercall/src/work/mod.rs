@@ -26,7 +26,7 @@ mod wording;
 mod worker;
 
 pub use again::{OPEN, again, can_be_resolved, can_be_retried, did_not_land, in_doubt, resolved, retried, sent_again};
-pub use answers::{of_story, remembered};
+pub use answers::of_story;
 pub use callers::Callers;
 pub use doubt::{said_to_be_absent, said_to_be_there};
 pub use gather::{Before, Memory, Trouble, WrittenMap, plan_call};

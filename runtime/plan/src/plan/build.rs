@@ -155,7 +155,7 @@ mod tests {
     fn the_first_pipeline_that_fits() {
         check("json", 253.0, Some("front-desk"));
         check("json", 4.0, None);
-        check("retell", 253.0, None);
+        check("other", 253.0, None);
     }
 
     #[test]

@@ -48,12 +48,12 @@ mod tests {
     #[test]
     fn parts_do_not_run_together() {
         let all: BTreeSet<String> = [
-            marker("acme", "front", "retell:c1", "contact", 0),
-            marker("acme", "front", "retell:c1", "contact", 1),
-            marker("acme", "front", "retell:c1", "contac", 0),
-            marker("acmef", "ront", "retell:c1", "contact", 0),
-            marker("acme", "frontretell:c1", "", "contact", 0),
-            marker("acme", "front", "retell:c1contact", "", 0),
+            marker("acme", "front", "json:c1", "contact", 0),
+            marker("acme", "front", "json:c1", "contact", 1),
+            marker("acme", "front", "json:c1", "contac", 0),
+            marker("acmef", "ront", "json:c1", "contact", 0),
+            marker("acme", "frontjson:c1", "", "contact", 0),
+            marker("acme", "front", "json:c1contact", "", 0),
         ]
         .into_iter()
         .collect();
