@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use aftercall::journal::{
-    Accepted, AccessChange, Answer, AnswerRow, Arrival, ArrivalKind, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created,
-    Deed, DeedFilter, DeedRow, Error, Guard, Intervention, Journal, Key, LandedFilter, LandedRow, LaneLink, LogCounts, LogFilter, LogKind,
-    LogPage, Lookup, NewPlan, NewReload, NewSession, PlanOutcome, PlannedCall, PlannedFilter, Record, Recorded, Recording, ReloadAnswer,
-    ReloadFilter, ReloadRow, SealedToken, SessionRow, SignInTry, Story, Then, TokenRow, Unrecognised, UserRow, WriteFilter, WriteRow,
-    Written,
+    Accepted, AccessChange, Answer, AnswerRow, Arrival, ArrivalKind, Booking, CallFilter, CallSummary, Claim, Claiming, ConfigPart, Counts,
+    Created, Deed, DeedFilter, DeedRow, Error, Guard, Intervention, Journal, Key, LandedFilter, LandedRow, LaneLink, LogCounts, LogFilter,
+    LogKind, LogPage, Lookup, NewPlan, NewReload, NewSession, PlanOutcome, PlannedCall, PlannedFilter, Record, Recorded, Recording,
+    ReloadAnswer, ReloadFilter, ReloadRow, SealedToken, SessionRow, SignInTry, Story, Then, TokenRow, Unrecognised, UserRow, WriteFilter,
+    WriteRow, Written,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -115,13 +115,13 @@ impl Journal for Store {
         take_turn(route: String, call: String) -> i64;
         lookup_put(lookup: Lookup) -> ();
         people_put(connection: String, people: Vec<(String, Option<Vec<i64>>)>) -> ();
-        config_put(hash: String, text: String, now: Timestamp) -> ();
+        config_put(hash: String, parts: Vec<ConfigPart>, now: Timestamp) -> ();
         peek_turn(route: String, call: String) -> (i64, bool);
         token_put(token: SealedToken) -> ();
         token_get(connection: String) -> Option<SealedToken>;
         lookup_get(connection: String, kind: String, key: String) -> Option<Lookup>;
         people_find(connection: String, keys: Vec<i64>, limit: usize) -> Vec<String>;
-        config_get(hash: String) -> Option<String>;
+        config_get(hash: String) -> Option<Vec<String>>;
         calls(filter: CallFilter) -> Vec<CallSummary>;
         log(filter: LogFilter) -> LogPage;
         log_counts(kind: LogKind) -> LogCounts;

@@ -26,6 +26,9 @@ const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 /// The most files that are read: a guard against being pointed at a whole disk.
 const MAX_FILES: usize = 100_000;
 
+/// The folders that hold a project's files, at any depth.
+pub(crate) const WATCHED: [&str; 2] = ["pipelines", "mappings"];
+
 /// The files that ship: `mappings/...`.
 pub fn shipped() -> Files {
     static SHIPPED: LazyLock<Files> = LazyLock::new(|| {
@@ -86,16 +89,21 @@ fn read_files(root: &Path, reading: &mut stamps::Reading) -> (Files, Vec<Finding
     let mut paths = written(root, &mut findings);
     paths.extend(locks(root));
     for (name, path) in paths {
-        match text(&name, &path, reading) {
-            Ok(text) => files.insert(name, text),
-            Err(message) => {
-                // An unreadable file of the project must not let the shipped one stand in for it unseen.
-                files.insert(name.clone(), "");
-                findings.push(Finding::new(Code::Unreadable, message, Place::file(&name)));
-            }
-        }
+        put(&mut files, &mut findings, name, &path, reading);
     }
     (files, findings)
+}
+
+/// Reads one file into a reading of all of them.
+fn put(files: &mut Files, findings: &mut Vec<Finding>, name: String, path: &Path, reading: &mut stamps::Reading) {
+    match text(&name, path, reading) {
+        Ok(text) => files.insert(name, text),
+        Err(message) => {
+            // An unreadable file of the project must not let the shipped one stand in for it unseen.
+            files.insert(name.as_str(), "");
+            findings.push(Finding::new(Code::Unreadable, message, Place::file(&name)));
+        }
+    }
 }
 
 /// The text of one file. Errors: why it cannot be read, as a sentence.
@@ -116,13 +124,55 @@ fn text(name: &str, path: &Path, reading: &mut stamps::Reading) -> Result<Arc<st
     Ok(text)
 }
 
+/// Reads one path of a project again, into an earlier reading of all of it. `None` where the path alone does not tell what has changed: a
+/// folder came or went, or a link now leads elsewhere. What is no file of the project changes nothing.
+pub(crate) fn file_again(root: &Path, path: &Path, files: &mut Files, findings: &mut Vec<Finding>) -> Option<()> {
+    let steps: Option<Vec<&str>> = path.components().map(|step| step.as_os_str().to_str()).collect();
+    let steps = steps.filter(|steps| !steps.is_empty())?;
+    // A mount is swapped by a link of such a name.
+    if steps.iter().any(|step| step.starts_with("..")) {
+        return None;
+    }
+    let name = steps.join("/");
+    let found = std::fs::symlink_metadata(root.join(path)).ok();
+    if files.has_folder(&name) || found.as_ref().is_some_and(|found| !found.is_file()) {
+        return None;
+    }
+    let listed = match steps[..] {
+        [file] => file == "aftercall.toml",
+        [folder, ..] => WATCHED.contains(&folder) && name.ends_with(".toml") && !steps.iter().any(|step| step.starts_with('.')),
+        [] => false,
+    };
+    if !listed {
+        return Some(());
+    }
+    // Links to folders are not followed.
+    let mut folder = root.to_owned();
+    for step in &steps[..steps.len() - 1] {
+        folder.push(step);
+        if !std::fs::symlink_metadata(&folder).ok()?.is_dir() {
+            return None;
+        }
+    }
+    findings.retain(|finding| *finding.at.file != *name);
+    if found.is_none() {
+        files.remove(&name);
+        if let Some(text) = shipped().get(&name) {
+            files.insert(name, text.clone());
+        }
+        return Some(());
+    }
+    put(files, findings, name, &root.join(path), &mut stamps::Reading::after(&Stamps::default()));
+    Some(())
+}
+
 /// The TOML files of a project, by their names in it.
 pub fn written(root: &Path, findings: &mut Vec<Finding>) -> Vec<(String, PathBuf)> {
     let mut paths: Vec<(String, PathBuf)> = Vec::new();
     if root.join("aftercall.toml").exists() {
         paths.push(("aftercall.toml".to_owned(), root.join("aftercall.toml")));
     }
-    for folder in ["pipelines", "mappings"] {
+    for folder in WATCHED {
         list(&root.join(folder), folder, &mut paths, findings);
     }
     tests(&root.join("tests"), &mut paths);

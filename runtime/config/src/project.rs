@@ -79,6 +79,8 @@ pub struct Project {
     pub upkeep: UpkeepRules,
     /// Pipelines in the order of their file names: a call takes the first that fits.
     pub pipelines: Vec<Arc<Pipeline>>,
+    /// Paths of every file that the project's meaning comes from, sorted: what must be kept to run a version again.
+    pub files: Arc<[Arc<str>]>,
 }
 
 impl Project {

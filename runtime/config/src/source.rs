@@ -3,8 +3,9 @@
 //! Not for meaning. A [`Document`] is a TOML file as JSON plus the span of every key and value.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -16,8 +17,9 @@ use crate::project::SecretRef;
 use crate::syntax;
 
 /// All files of a project, by path from its root with `/` between folders. Of two files of one name, the operator's own takes precedence; that is decided before.
+/// Cheap to clone: copies share what they hold until one changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Files(BTreeMap<String, Arc<str>>);
+pub struct Files(Arc<BTreeMap<Arc<str>, Arc<str>>>);
 
 impl Files {
     /// No files.
@@ -25,11 +27,17 @@ impl Files {
         Self::default()
     }
     /// Adds a file, or puts it in another's place.
-    pub fn insert(&mut self, path: impl Into<String>, text: impl Into<Arc<str>>) {
-        self.0.insert(path.into(), text.into());
+    pub fn insert(&mut self, path: impl Into<Arc<str>>, text: impl Into<Arc<str>>) {
+        Arc::make_mut(&mut self.0).insert(path.into(), text.into());
     }
-    /// The same, for chains.
-    pub fn with(mut self, path: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
+    /// Takes a file out.
+    pub fn remove(&mut self, path: &str) {
+        if self.0.contains_key(path) {
+            Arc::make_mut(&mut self.0).remove(path);
+        }
+    }
+    /// The same as [`Files::insert`], for chains.
+    pub fn with(mut self, path: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
         self.insert(path, text);
         self
     }
@@ -47,7 +55,38 @@ impl Files {
     }
     /// All files, by path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<str>)> {
-        self.0.iter().map(|(path, text)| (path.as_str(), text))
+        self.0.iter().map(|(path, text)| (&**path, text))
+    }
+    /// Whether there are files below a folder.
+    pub fn has_folder(&self, path: &str) -> bool {
+        let folder = format!("{path}/");
+        self.0
+            .range::<str, _>((Bound::Included(folder.as_str()), Bound::Unbounded))
+            .next()
+            .is_some_and(|(file, _)| file.starts_with(&folder))
+    }
+    /// Paths of the files that have another text than before, are new, or are gone; sorted. One walk over both, so that much that is the same costs little.
+    pub fn changed(&self, before: &Self) -> Vec<Arc<str>> {
+        let mut changed = Vec::new();
+        if Arc::ptr_eq(&self.0, &before.0) {
+            return changed;
+        }
+        let (mut new, mut old) = (self.0.iter().peekable(), before.0.iter().peekable());
+        loop {
+            let order = match (new.peek(), old.peek()) {
+                (Some((one, _)), Some((two, _))) => one.cmp(two),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => return changed,
+            };
+            let now = if order.is_le() { new.next() } else { None };
+            let then = if order.is_ge() { old.next() } else { None };
+            match (now, then) {
+                (Some((_, one)), Some((_, two))) if Arc::ptr_eq(one, two) || one == two => {}
+                (Some((path, _)), _) | (None, Some((path, _))) => changed.push(path.clone()),
+                (None, None) => {}
+            }
+        }
     }
 }
 

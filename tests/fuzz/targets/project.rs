@@ -3,7 +3,7 @@
 #![no_main]
 
 use aftercall_config::finding::to_json;
-use aftercall_config::resolve::{load, used_files};
+use aftercall_config::resolve::load;
 use aftercall_config::source::Files;
 use libfuzzer_sys::fuzz_target;
 
@@ -35,7 +35,7 @@ fuzz_target!(|bytes: &[u8]| {
     let drawn = loaded.render(false);
     let _ = to_json(&loaded.findings, &loaded.documents);
     if let Some(project) = &loaded.project {
-        let _ = used_files(project);
+        assert!(project.files.iter().all(|path| files.get(path).is_some()), "{drawn}");
         assert_eq!(load(&files).project.map(|again| again.version), Some(project.version.clone()), "{drawn}");
     }
 });

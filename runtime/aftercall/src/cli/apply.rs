@@ -19,7 +19,7 @@ use crate::journal::{
 };
 use crate::service::{Service, lane_keys};
 use crate::view;
-use crate::work::{again, is_kept, lookup_of, text_of};
+use crate::work::{Parts, again, is_kept, lookup_of};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
             project.version
         );
     }
-    let version = (project.version.0.clone(), text_of(&project, &files));
+    let version = (project.version.0.clone(), Parts::default().of(&project, &files));
     let path = root.join(&project.store_path);
     let project = Arc::new(project);
     let done = talk::runtime()?.block_on(async {

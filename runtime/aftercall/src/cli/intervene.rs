@@ -11,7 +11,7 @@ use crate::journal::{
     self, CallSeq, CallStatus, Intervention, Journal, Record, Seen, SqliteJournal, Story, Way, config_beside, intervene_beside,
 };
 use crate::service::Service;
-use crate::work::text_of;
+use crate::work::Parts;
 
 /// How long a worker that has the call in hand is waited for.
 const IN_HAND: Duration = Duration::from_secs(70);
@@ -55,7 +55,7 @@ pub(super) async fn intervene(
     };
     let (project, files) = talk::project(folder)?;
     let path = folder.join(&project.store_path);
-    let (version, text) = (project.version.0.clone(), text_of(&project, &files));
+    let (version, parts) = (project.version.0.clone(), Parts::default().of(&project, &files));
     match Service::open(folder, project, &files).await {
         Ok(service) => {
             for word in &words {
@@ -75,8 +75,8 @@ pub(super) async fn intervene(
             say("a service works this journal; it carries this out\n");
             // The service may have been started under an older config than the one that is asked for.
             if words.iter().any(|word| word.records.iter().any(|record| matches!(record, Record::Version { .. }))) {
-                let (path, version, text) = (path.clone(), version, text);
-                tokio::task::spawn_blocking(move || config_beside(&path, &version, &text, Timestamp::now())).await??;
+                let (path, version, parts) = (path.clone(), version, parts);
+                tokio::task::spawn_blocking(move || config_beside(&path, &version, &parts, Timestamp::now())).await??;
             }
             for word in &words {
                 told_or_changed(beside(&path, || said(word)).await)?;

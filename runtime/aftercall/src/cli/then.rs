@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aftercall_config::project::Project;
 use aftercall_config::resolve;
-use aftercall_config::source::Files;
 use aftercall_plan::revisions::Colleagues;
 
 use super::recorded::Recording;
 use crate::journal::Journal;
+use crate::work::files_of;
 
 /// The projects under which calls were recorded, by version; one that is not known any more is absent.
 #[derive(Default)]
@@ -28,9 +28,7 @@ impl Then {
             if version.is_empty() || self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(version) {
                 continue;
             }
-            let text = journal.config_get(version.clone()).await?;
-            let files = text.and_then(|text| serde_json::from_str::<BTreeMap<String, String>>(&text).ok());
-            let files = files.map(|files| files.into_iter().fold(Files::new(), |all, (path, text)| all.with(path, text)));
+            let files = journal.config_get(version.clone()).await?.and_then(|parts| files_of(&parts));
             let found = files.and_then(|files| resolve::load(&files).project).map(Arc::new);
             self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(version.clone(), found);
         }

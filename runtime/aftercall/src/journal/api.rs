@@ -9,10 +9,10 @@ use tokio::sync::watch;
 use super::{
     Error,
     model::{
-        Accepted, AccessChange, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Deed, DeedFilter,
-        DeedRow, Guard, Intervention, Key, LandedFilter, LandedRow, LaneLink, LogCounts, LogFilter, LogKind, LogPage, Lookup, NewPlan,
-        NewReload, NewSession, PlanOutcome, PlannedCall, PlannedFilter, Recorded, Recording, ReloadAnswer, ReloadFilter, ReloadRow,
-        SealedToken, SessionRow, SignInTry, Story, TokenRow, Unrecognised, UserRow, WriteFilter, WriteRow, Written,
+        Accepted, AccessChange, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, ConfigPart, Counts, Created, Deed,
+        DeedFilter, DeedRow, Guard, Intervention, Key, LandedFilter, LandedRow, LaneLink, LogCounts, LogFilter, LogKind, LogPage, Lookup,
+        NewPlan, NewReload, NewSession, PlanOutcome, PlannedCall, PlannedFilter, Recorded, Recording, ReloadAnswer, ReloadFilter,
+        ReloadRow, SealedToken, SessionRow, SignInTry, Story, TokenRow, Unrecognised, UserRow, WriteFilter, WriteRow, Written,
     },
 };
 
@@ -78,8 +78,8 @@ pub trait Journal: Send + Sync {
     /// A connection's refresh token.
     fn token_get(&self, connection: String) -> Answer<'_, Option<SealedToken>>;
 
-    /// Keeps the text of a config under its hash. Keeping it again changes nothing.
-    fn config_put(&self, hash: String, text: String, now: Timestamp) -> Answer<'_, ()>;
+    /// Keeps a config under its hash. Keeping it again changes nothing, and a part that is there already takes no room.
+    fn config_put(&self, hash: String, parts: Vec<ConfigPart>, now: Timestamp) -> Answer<'_, ()>;
 
     /// Asks whoever works the journal to read its config again. Gives the number under which it answers.
     fn reload_ask(&self, new: NewReload) -> Answer<'_, i64>;
@@ -142,8 +142,8 @@ pub trait Journal: Send + Sync {
     /// The people that are known by one of these keys, those with the most keys first; ties by id. At most `limit`.
     fn people_find(&self, connection: String, keys: Vec<i64>, limit: usize) -> Answer<'_, Vec<String>>;
 
-    /// The text of a config.
-    fn config_get(&self, hash: String) -> Answer<'_, Option<String>>;
+    /// The texts of a config's parts.
+    fn config_get(&self, hash: String) -> Answer<'_, Option<Vec<String>>>;
 
     /// Configs that were offered or asked for, the newest first.
     fn reloads(&self, filter: ReloadFilter) -> Answer<'_, Vec<ReloadRow>>;

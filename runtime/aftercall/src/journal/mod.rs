@@ -18,13 +18,13 @@ pub use api::{Answer, Journal};
 pub use error::Error;
 pub use model::{
     Accepted, AccessChange, AlertChange, AlertRow, AnswerKind, AnswerRow, Arrival, ArrivalKind, Booking, CallChange, CallFilter, CallSeq,
-    CallStatus, CallSummary, Claim, ClaimedCall, Claiming, Counts, Created, DeadLetter, Deed, DeedFilter, DeedRow, Erased, Erasing,
-    EventRow, Fence, FieldWritten, Guard, Intervention, Json, Key, Landed, LandedFilter, LandedRow, LaneId, LaneLink, Lately, LogCounts,
-    LogFilter, LogKind, LogPage, Lookup, NewAnswer, NewCall, NewEvent, NewNotice, NewPlan, NewReload, NewSession, NewWrite, NoticeRow,
-    NoticeTried, Order, PayloadRow, Place, PlanOutcome, PlanRow, PlannedCall, PlannedFilter, Purged, Purging, Record, Recorded, Recording,
-    ReloadAnswer, ReloadFilter, ReloadRow, ReloadState, Remains, RevisionRow, Role, SealedToken, Seen, SessionRow, SignInTry, SlotAsk,
-    Story, Then, TokenRow, Trouble, Unrecognised, UserRow, Vitals, Way, WriteChange, WriteFilter, WriteOutcome, WriteRow, WriteState,
-    Written, WrittenRecord,
+    CallStatus, CallSummary, Claim, ClaimedCall, Claiming, ConfigPart, Counts, Created, DeadLetter, Deed, DeedFilter, DeedRow, Erased,
+    Erasing, EventRow, Fence, FieldWritten, Guard, Intervention, Json, Key, Landed, LandedFilter, LandedRow, LaneId, LaneLink, Lately,
+    LogCounts, LogFilter, LogKind, LogPage, Lookup, NewAnswer, NewCall, NewEvent, NewNotice, NewPlan, NewReload, NewSession, NewWrite,
+    NoticeRow, NoticeTried, Order, PayloadRow, Place, PlanOutcome, PlanRow, PlannedCall, PlannedFilter, Purged, Purging, Record, Recorded,
+    Recording, ReloadAnswer, ReloadFilter, ReloadRow, ReloadState, Remains, RevisionRow, Role, SealedToken, Seen, SessionRow, SignInTry,
+    SlotAsk, Story, Then, TokenRow, Trouble, Unrecognised, UserRow, Vitals, Way, WriteChange, WriteFilter, WriteOutcome, WriteRow,
+    WriteState, Written, WrittenRecord,
 };
 pub use sqlite::{
     SqliteJournal, SqliteOptions, accept_beside, access_beside, config_beside, forget_beside, intervene_beside, lookup_beside,

@@ -19,7 +19,7 @@ use super::look::Look;
 use super::shadow::Shadow;
 use super::shrink::gone;
 use super::start::Start;
-use super::triggers::{Trigger, Triggers};
+use super::triggers::{Touched, Trigger, Triggers};
 use crate::journal::{Json, ReloadAnswer, ReloadFilter, ReloadState};
 use crate::meters::meters;
 use crate::service::Service;
@@ -40,6 +40,8 @@ pub struct Watch {
     active: Look,
     /// What was judged last, and how.
     judged: Judged,
+    /// What was touched since.
+    touched: Touched,
     /// What earlier loads understood.
     known: Known,
 }
@@ -61,30 +63,14 @@ struct Ask {
 }
 
 impl Ask {
-    fn of(trigger: Trigger) -> Self {
+    fn of(trigger: &Trigger) -> Self {
         let by = match trigger {
-            Trigger::Files => "files",
+            Trigger::Files(_) => "files",
             Trigger::Scan => "scan",
             Trigger::Signal => "signal",
             Trigger::Asked(_) => "command",
         };
-        let mut ask = Self { by, ids: Vec::new(), at_once: false };
-        ask.hear(trigger);
-        ask
-    }
-
-    /// Somebody else asks meanwhile, and gets the same answer. Gives whether files were touched.
-    fn hear(&mut self, trigger: Trigger) -> bool {
-        let touched = matches!(trigger, Trigger::Files);
-        if let Trigger::Asked(rows) = trigger {
-            self.at_once |= rows.iter().any(|row| row.at_once);
-            for row in rows {
-                if !self.ids.contains(&row.id) {
-                    self.ids.push(row.id);
-                }
-            }
-        }
-        touched
+        Self { by, ids: Vec::new(), at_once: false }
     }
 }
 
@@ -108,7 +94,15 @@ impl Watch {
         let ids = service.journal.reloads(open).await?.into_iter().map(|row| row.id).collect();
         let triggers = Triggers::new(&root, service.journal.clone(), project.service.scan_every)?;
         let Start { loaded, since, active, seen, left, known, .. } = start;
-        let mut watch = Self { service, root, triggers, judged: Judged { look: active.clone(), refused: None }, active, known };
+        let mut watch = Self {
+            service,
+            root,
+            triggers,
+            judged: Judged { look: active.clone(), refused: None },
+            active,
+            touched: Touched::unknown(),
+            known,
+        };
         let mut ask = Ask { by: "start", ids, at_once: false };
         if since.is_some() {
             watch.refuse(&mut ask, seen, None, findings(&loaded)).await?;
@@ -133,11 +127,13 @@ impl Watch {
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
             let every = self.rules().scan_every;
-            let mut ask = tokio::select! {
+            let trigger = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                trigger = self.triggers.next(every) => Ask::of(trigger),
+                trigger = self.triggers.next(every) => trigger,
             };
+            let mut ask = Ask::of(&trigger);
+            self.hear(&mut ask, trigger);
             let done = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -145,9 +141,12 @@ impl Watch {
             };
             if let Err(error) = done {
                 tracing::error!(%error, "the reload came to nothing: what is at work goes on");
+                self.touched.add(Touched::unknown());
             }
             // Folders may be others now.
-            self.triggers.watch();
+            if ask.by != "files" || self.touched.unknown || self.judged.look.whole {
+                self.triggers.watch();
+            }
         }
     }
 
@@ -155,10 +154,42 @@ impl Watch {
         self.service.versions.live().service.clone()
     }
 
-    /// Reads what is there: where file events tell what to look for, what looks as it did is not read again.
+    /// Takes in what a trigger says: what was touched, and who else asks meanwhile and gets the same answer. Gives whether files were touched.
+    fn hear(&mut self, ask: &mut Ask, trigger: Trigger) -> bool {
+        match trigger {
+            Trigger::Files(touched) => {
+                self.touched.add(touched);
+                return true;
+            }
+            Trigger::Asked(rows) => {
+                ask.at_once |= rows.iter().any(|row| row.at_once);
+                for row in rows {
+                    if !ask.ids.contains(&row.id) {
+                        ask.ids.push(row.id);
+                    }
+                }
+            }
+            Trigger::Scan | Trigger::Signal => {}
+        }
+        false
+    }
+
+    /// Reads what is there. Where file events tell what was touched, the rest is what it was; where they do not tell all of it, what looks as it
+    /// did is not read again.
     async fn look(&self, by: &str) -> anyhow::Result<Look> {
         let (root, before) = (self.root.clone(), (by == "files").then(|| self.judged.look.clone()));
-        Ok(tokio::task::spawn_blocking(move || before.map_or_else(|| Look::at(&root), |before| before.again(&root))).await?)
+        let touched = (!self.touched.unknown).then(|| self.touched.paths.clone());
+        let read = move || {
+            let Some(before) = before else { return Look::at(&root) };
+            touched.and_then(|paths| before.touched(&root, &paths)).unwrap_or_else(|| before.again(&root))
+        };
+        Ok(tokio::task::spawn_blocking(read).await?)
+    }
+
+    /// From now on this is the last verdict, and what is touched counts from here.
+    fn judge(&mut self, look: Look, refused: Option<(Option<String>, Value)>) {
+        self.judged = Judged { look, refused };
+        self.touched = Touched::default();
     }
 
     async fn reload(&mut self, ask: &mut Ask) -> anyhow::Result<()> {
@@ -180,7 +211,7 @@ impl Watch {
             while !ask.at_once {
                 let quiet = (self.triggers.touched + rules.quiet).min(end);
                 match timeout_at(quiet, self.triggers.next(rules.scan_every)).await {
-                    Ok(trigger) => _ = ask.hear(trigger),
+                    Ok(trigger) => _ = self.hear(ask, trigger),
                     Err(_) => break,
                 }
             }
@@ -188,7 +219,7 @@ impl Watch {
             let pause = Instant::now() + rules.quiet / 2;
             let mut touched = false;
             while let Ok(trigger) = timeout_at(pause, self.triggers.next(rules.scan_every)).await {
-                touched |= ask.hear(trigger);
+                touched |= self.hear(ask, trigger);
             }
             if (!touched || ask.at_once || Instant::now() >= end) && self.look(ask.by).await? == first {
                 return Ok(first);
@@ -199,6 +230,7 @@ impl Watch {
     /// Judges what was read. Gives what is there instead, where that has changed meanwhile.
     async fn offer(&mut self, look: Look, ask: &mut Ask) -> anyhow::Result<Held> {
         if look == self.judged.look {
+            self.touched = Touched::default();
             self.say_again(ask).await?;
             return Ok(Held::Over);
         }
@@ -236,7 +268,8 @@ impl Watch {
         }
         let Loaded { project, findings: warnings, documents, .. } = loaded;
         let Some(project) = project.map(Arc::new) else { return Ok(Held::Over) };
-        let mut detail = json!({"changed": look.changed(&self.active), "gone": gone});
+        let changed = look.changed(&self.active);
+        let mut detail = json!({"changed": changed.iter().map(|path| &**path).collect::<Vec<&str>>(), "gone": gone});
         if live.service.on_reload == OnReload::Shadow && project.version != live.version && !ask.at_once {
             let mut shadow = Shadow::new(project.clone(), live.service.shadow_calls, Timestamp::now());
             if let Held::Changed(newer) = self.beside(ask, &look, &version, &mut shadow).await? {
@@ -248,8 +281,9 @@ impl Watch {
             detail["findings"] = finding::to_json(&warnings, &documents)["findings"].take();
         }
         self.service.take_over(project.clone(), &look.files).await?;
-        (self.active, self.judged) = (look.clone(), Judged { look, refused: None });
-        let changed = names(detail["changed"].as_array().into_iter().flatten().filter_map(Value::as_str));
+        self.active = look.clone();
+        self.judge(look, None);
+        let changed = names(&changed);
         tracing::info!(config = %project.version, before = %live.version, by = ask.by, changed, "a changed project is at work");
         self.removed(&live, &project).await;
         self.accepted(ask, &project, detail).await?;
@@ -305,8 +339,8 @@ impl Watch {
     async fn hear_until(&mut self, until: Instant, ask: &mut Ask, look: &Look) -> anyhow::Result<Held> {
         let every = self.rules().scan_every;
         let Ok(trigger) = timeout_at(until, self.triggers.next(every)).await else { return Ok(Held::Over) };
-        let compare = matches!(trigger, Trigger::Files | Trigger::Scan);
-        ask.hear(trigger);
+        let compare = matches!(trigger, Trigger::Files(_) | Trigger::Scan);
+        self.hear(ask, trigger);
         Ok(if compare && self.look(ask.by).await? != *look { Held::Changed(self.steady(ask).await?) } else { Held::Over })
     }
 
@@ -337,7 +371,7 @@ impl Watch {
             tracing::error!("{}:{}:{} {} {}", word("file"), finding["line"], finding["column"], word("code"), word("message"));
         }
         self.answer(ask, ReloadState::Refused, version.clone(), detail.clone(), None).await?;
-        self.judged = Judged { look, refused: Some((version, detail)) };
+        self.judge(look, Some((version, detail)));
         Ok(())
     }
 

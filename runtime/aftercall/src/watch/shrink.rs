@@ -16,7 +16,7 @@ pub(super) fn gone(before: &Look, now: &Look) -> Vec<String> {
     for path in now.changed(before) {
         let Some(old) = before.files.get(&path) else { continue };
         match now.files.get(&path) {
-            None => all.push(path),
+            None => all.push(path.to_string()),
             Some(new) => {
                 let (had, has) = (keys(&path, old), keys(&path, new));
                 // Of a table that is gone, its own name says it.

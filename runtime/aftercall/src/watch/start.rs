@@ -93,9 +93,9 @@ impl History {
 
     async fn load(&self, row: &ReloadRow) -> Option<(Files, Arc<Project>)> {
         let (version, operation) = (row.version.clone()?, row.operation.clone()?);
-        let text = self.journal.as_ref()?.config_get(version).await.ok()??;
+        let parts = self.journal.as_ref()?.config_get(version).await.ok()??;
         // How systems are reached does not count for the version, so the text that is kept by it may have older addresses.
-        let files = files_of(&text)?.with("aftercall.toml", operation);
+        let files = files_of(&parts)?.with("aftercall.toml", operation);
         let project = resolve::load(&files).project?;
         Some((files, Arc::new(project)))
     }

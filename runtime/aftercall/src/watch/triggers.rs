@@ -1,7 +1,8 @@
 //! What sets a reload off: file events, a signal, a command through the journal, and a look now and then for what nobody tells of.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use notify::{RecursiveMode, Watcher as _};
@@ -9,18 +10,16 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::journal::{Journal, ReloadFilter, ReloadRow, ReloadState};
+use crate::load::WATCHED;
 
 /// How often the journal is asked whether a command wants something: a commit from beside wakes nobody.
 const ASKED_EVERY: Duration = Duration::from_millis(200);
 
-/// The folders of a project that hold its files.
-const FOLDERS: [&str; 2] = ["pipelines", "mappings"];
-
 /// Something may have changed.
 #[derive(Debug)]
 pub(super) enum Trigger {
-    /// A file was touched.
-    Files,
+    /// Files were touched.
+    Files(Touched),
     /// It is time to compare.
     Scan,
     /// SIGHUP.
@@ -29,12 +28,42 @@ pub(super) enum Trigger {
     Asked(Vec<ReloadRow>),
 }
 
+/// What was touched since it was last asked.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    /// Paths from the project's root.
+    pub(super) paths: BTreeSet<PathBuf>,
+    /// What exactly is not known: everything is looked at.
+    pub(super) unknown: bool,
+}
+
+impl Touched {
+    /// More than this is no hand at work, and is as soon looked at as a whole.
+    const MANY: usize = 1000;
+
+    /// Nobody tells what was touched.
+    pub(super) fn unknown() -> Self {
+        Self { unknown: true, ..Self::default() }
+    }
+
+    /// Adds what was touched besides.
+    pub(super) fn add(&mut self, more: Self) {
+        self.unknown |= more.unknown;
+        self.paths.extend(more.paths);
+        self.unknown |= self.paths.len() > Self::MANY;
+        if self.unknown {
+            self.paths.clear();
+        }
+    }
+}
+
 /// Waits for triggers. Folders are watched and not files: editors and mounts put a new file in the old one's place.
 pub(super) struct Triggers {
     root: PathBuf,
     journal: Arc<dyn Journal>,
     watcher: Option<notify::RecommendedWatcher>,
     events: mpsc::Receiver<()>,
+    untold: Arc<Mutex<Touched>>,
     #[cfg(unix)]
     hangup: tokio::signal::unix::Signal,
     scan_at: Instant,
@@ -51,19 +80,22 @@ impl Triggers {
     /// Errors: the signal cannot be awaited.
     pub(super) fn new(root: &Path, journal: Arc<dyn Journal>, scan_every: Duration) -> std::io::Result<Self> {
         let (tell, events) = mpsc::channel(1);
+        let untold: Arc<Mutex<Touched>> = Arc::default();
+        let told_of = untold.clone();
         let (ours, real) = (root.to_owned(), root.canonicalize().unwrap_or_else(|_| root.to_owned()));
         let told = move |event: notify::Result<notify::Event>| {
             // Errors of a watch, such as one that overflowed, mean that something was missed.
-            let counts = event.as_ref().map_or(true, |event| {
-                let reads = matches!(event.kind, notify::EventKind::Access(_));
-                !reads
-                    && (event.need_rescan()
-                        || event
-                            .paths
-                            .iter()
-                            .any(|path| is_ours(path.strip_prefix(&real).or_else(|_| path.strip_prefix(&ours)).unwrap_or(path))))
-            });
-            if counts {
+            let touched = match event {
+                Ok(event) if event.need_rescan() => Touched::unknown(),
+                Ok(event) if matches!(event.kind, notify::EventKind::Access(_)) => return,
+                Ok(event) => {
+                    let below = |path: &Path| path.strip_prefix(&real).or_else(|_| path.strip_prefix(&ours)).unwrap_or(path).to_owned();
+                    Touched { paths: event.paths.iter().map(|path| below(path)).filter(|path| is_ours(path)).collect(), unknown: false }
+                }
+                Err(_) => Touched::unknown(),
+            };
+            if touched.unknown || !touched.paths.is_empty() {
+                told_of.lock().unwrap_or_else(PoisonError::into_inner).add(touched);
                 // One that waits says as much as two.
                 let _ = tell.try_send(());
             }
@@ -77,6 +109,7 @@ impl Triggers {
             journal,
             watcher,
             events,
+            untold,
             #[cfg(unix)]
             hangup: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?,
             scan_at: now + scan_every,
@@ -92,7 +125,7 @@ impl Triggers {
     pub(super) fn watch(&mut self) {
         let Some(watcher) = &mut self.watcher else { return };
         let _ = watcher.watch(&self.root, RecursiveMode::NonRecursive);
-        for folder in FOLDERS.map(|folder| self.root.join(folder)).iter().filter(|folder| folder.is_dir()) {
+        for folder in WATCHED.map(|folder| self.root.join(folder)).iter().filter(|folder| folder.is_dir()) {
             if let Err(error) = watcher.watch(folder, RecursiveMode::Recursive) {
                 tracing::debug!(folder = %folder.display(), %error, "this folder tells of no changes; it is compared now and then");
             }
@@ -112,7 +145,7 @@ impl Triggers {
                 biased;
                 Some(()) = self.events.recv() => {
                     self.touched = Instant::now();
-                    return Trigger::Files;
+                    return Trigger::Files(std::mem::take(&mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner)));
                 }
                 Some(()) = hangup => return Trigger::Signal,
                 () = sleep_until(self.scan_at) => {
@@ -144,5 +177,5 @@ fn is_ours(path: &Path) -> bool {
     let Some(first) = path.components().next() else { return true };
     let first = first.as_os_str().to_string_lossy();
     // A mount that is swapped renames `..data`; an editor writes `.aftercall.toml.swp`, which is no news but does no harm.
-    first == "aftercall.toml" || first.starts_with("..") || FOLDERS.contains(&first.as_ref())
+    first == "aftercall.toml" || first.starts_with("..") || WATCHED.contains(&first.as_ref())
 }

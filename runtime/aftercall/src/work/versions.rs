@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aftercall_config::project::Project;
-use aftercall_config::resolve::{self, used_files};
+use aftercall_config::resolve;
 use aftercall_config::source::Files;
 use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
+use super::parts::{Parts, files_of};
 use crate::journal::{self, Journal};
 
 /// Older versions that are kept in memory as they were written: calls that wait need the last few.
@@ -24,6 +25,8 @@ pub struct Versions(Arc<Inner>);
 struct Inner {
     live: ArcSwap<Live>,
     journal: Arc<dyn Journal>,
+    /// What of the live version is in the journal.
+    parts: Mutex<Parts>,
     /// As they were written, with their own operation.
     older: Mutex<VecDeque<Arc<Project>>>,
     /// One reads an old version; who needs it as well waits for that.
@@ -67,11 +70,13 @@ impl Versions {
     ///
     /// Errors: those of the journal.
     pub async fn new(live: Arc<Project>, files: &Files, journal: Arc<dyn Journal>, now: Timestamp) -> Result<Self, journal::Error> {
-        journal.config_put(live.version.0.clone(), text_of(&live, files), now).await?;
+        let mut parts = Parts::default();
+        journal.config_put(live.version.0.clone(), parts.of(&live, files), now).await?;
         let live = Live { project: live, operated: Mutex::default(), leaving: BTreeMap::new() };
         Ok(Self(Arc::new(Inner {
             live: ArcSwap::from_pointee(live),
             journal,
+            parts: Mutex::new(parts),
             older: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
             swapped: watch::Sender::new(0),
@@ -89,7 +94,8 @@ impl Versions {
     pub async fn swap(&self, project: Arc<Project>, files: &Files, now: Timestamp) -> Result<(), journal::Error> {
         let before = self.0.live.load_full();
         if before.project.version != project.version {
-            self.0.journal.config_put(project.version.0.clone(), text_of(&project, files), now).await?;
+            let parts = lock(&self.0.parts).of(&project, files);
+            self.0.journal.config_put(project.version.0.clone(), parts, now).await?;
             self.remember(before.project.clone());
         }
         let grace = SignedDuration::try_from(project.service.source_grace).unwrap_or(SignedDuration::ZERO);
@@ -149,8 +155,8 @@ impl Versions {
         if let Some(project) = lock(&self.0.older).iter().find(|project| project.version.0 == version) {
             return Ok(project.clone());
         }
-        let text = self.0.journal.config_get(version.to_owned()).await?.ok_or_else(|| VersionError::Unknown(version.to_owned()))?;
-        let files = files_of(&text).ok_or_else(|| VersionError::Unreadable(version.to_owned()))?;
+        let parts = self.0.journal.config_get(version.to_owned()).await?.ok_or_else(|| VersionError::Unknown(version.to_owned()))?;
+        let files = files_of(&parts).ok_or_else(|| VersionError::Unreadable(version.to_owned()))?;
         let project = resolve::load(&files).project.ok_or_else(|| VersionError::Unreadable(version.to_owned()))?;
         let project = Arc::new(project);
         self.remember(project.clone());
@@ -169,17 +175,4 @@ impl Versions {
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The files that a project's meaning comes from, as one JSON text.
-pub fn text_of(project: &Project, files: &Files) -> String {
-    let used: BTreeMap<String, String> =
-        used_files(project).into_iter().filter_map(|path| files.get(&path).map(|text| (path.clone(), text.to_string()))).collect();
-    serde_json::to_string(&used).unwrap_or_default()
-}
-
-/// The files of such a text; `None` where it is none.
-pub fn files_of(text: &str) -> Option<Files> {
-    let files: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
-    Some(files.into_iter().fold(Files::new(), |all, (path, text)| all.with(path, text)))
 }

@@ -22,7 +22,7 @@ mod source;
 mod web;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -51,7 +51,7 @@ pub struct Loaded {
     /// Findings, sorted.
     pub findings: Vec<Finding>,
     /// The documents, for turning findings into lines.
-    pub documents: Documents,
+    pub documents: Arc<Documents>,
     /// The project's tests, without those that have findings. They are no part of what the project means, and a mistake in one stops nothing else.
     pub tests: Vec<ConfigTest>,
 }
@@ -96,6 +96,7 @@ impl<T> Typed<T> {
 /// Everything that was written, typed.
 #[derive(Default)]
 pub(crate) struct Written {
+    pub(crate) project: Option<Arc<Typed<ProjectDecl>>>,
     pub(crate) connectors: BTreeMap<String, Arc<Typed<ConnectorDecl>>>,
     pub(crate) sources: BTreeMap<String, Arc<Typed<SourceDecl>>>,
     pub(crate) mappings: BTreeMap<String, Arc<Typed<MappingDecl>>>,
@@ -104,16 +105,71 @@ pub(crate) struct Written {
     pub(crate) pipelines: BTreeMap<String, Arc<Typed<PipelineDecl>>>,
     /// What systems told of themselves, by the path of the file.
     pub(crate) locks: BTreeMap<String, Arc<Lock>>,
+    /// Locks that cannot be read, and why.
+    unreadable: BTreeMap<String, String>,
     pub(crate) tests: BTreeMap<String, Arc<Typed<ConfigTestDecl>>>,
     /// Names of files that are there but have errors of their own: what refers to them is not to blame.
-    pub(crate) broken: Vec<String>,
+    broken: BTreeSet<String>,
 }
 
 impl Written {
     /// Whether a file is there and cannot be used.
     pub(crate) fn is_broken(&self, file: &str) -> bool {
-        self.broken.iter().any(|broken| broken == file)
+        self.broken.contains(file)
     }
+
+    /// Forgets what a file declared.
+    fn take(&mut self, path: &str) {
+        self.broken.remove(path);
+        self.locks.remove(path);
+        self.unreadable.remove(path);
+        match Kind::of_path(path) {
+            Some(Kind::Project) => self.project = None,
+            Some(Kind::Pipeline) => _ = self.pipelines.remove(name_of(path)),
+            Some(Kind::Mapping) => _ = self.mappings.remove(name_of(path)),
+            Some(Kind::Connector) => _ = self.connectors.remove(folder_of(path)),
+            Some(Kind::Source) => _ = self.sources.remove(folder_of(path)),
+            Some(Kind::Match) => _ = self.matches.remove(match_name_of(path)),
+            Some(Kind::MatchTable) => _ = self.tables.remove(path),
+            Some(Kind::ConfigTest) => _ = self.tests.remove(path),
+            Some(Kind::CallOutcome | Kind::CallerContext | Kind::Lock | Kind::Diff) | None => {}
+        }
+    }
+
+    /// Takes in what a file declares.
+    fn put(&mut self, path: &str, decl: &Decl) {
+        match decl {
+            Decl::Nothing => {}
+            Decl::Broken => _ = self.broken.insert(path.to_owned()),
+            Decl::Project(typed) => self.project = Some(typed.clone()),
+            Decl::Pipeline(typed) => _ = self.pipelines.insert(name_of(path).to_owned(), typed.clone()),
+            Decl::Mapping(typed) => _ = self.mappings.insert(name_of(path).to_owned(), typed.clone()),
+            Decl::Connector(typed) => _ = self.connectors.insert(folder_of(path).to_owned(), typed.clone()),
+            Decl::Source(typed) => _ = self.sources.insert(folder_of(path).to_owned(), typed.clone()),
+            Decl::Match(typed) => _ = self.matches.insert(match_name_of(path).to_owned(), typed.clone()),
+            Decl::MatchTable(typed) => _ = self.tables.insert(path.to_owned(), typed.clone()),
+            Decl::Test(typed) => _ = self.tests.insert(path.to_owned(), typed.clone()),
+            Decl::Lock(lock) => _ = self.locks.insert(path.to_owned(), lock.clone()),
+            Decl::UnreadableLock(error) => _ = self.unreadable.insert(path.to_owned(), error.clone()),
+        }
+    }
+}
+
+/// What a pipeline or a mapping is called: its path without the first folder and the ending.
+fn name_of(path: &str) -> &str {
+    let stem = path.strip_suffix(".toml").unwrap_or(path);
+    stem.split_once('/').map_or(stem, |(_, name)| name)
+}
+
+/// What match rules are called.
+fn match_name_of(path: &str) -> &str {
+    let name = name_of(path);
+    name.strip_prefix("match/").unwrap_or(name)
+}
+
+/// What a connector or a source is called: the folder that it lies in.
+fn folder_of(path: &str) -> &str {
+    path.split('/').nth(1).unwrap_or_default()
 }
 
 /// Loads a project from its files.
@@ -123,46 +179,19 @@ pub fn load(files: &Files) -> Loaded {
 
 /// Loads a project, going by what earlier loads understood: what has not changed is not understood again. Gives what [`load`] would.
 pub fn load_again(files: &Files, known: &mut Known) -> Loaded {
-    let mut findings = Vec::new();
-    let mut documents = Documents::new();
-    let mut written = Written::default();
-    let mut project: Option<Arc<Typed<ProjectDecl>>> = None;
-    let mut left_out: BTreeMap<Arc<str>, Vec<LeftOut>> = BTreeMap::new();
-    let mut unreadable: Vec<(String, String)> = Vec::new();
-    known.read(files);
-    for (path, read) in &known.files {
-        findings.extend(read.findings.iter().cloned());
-        match &read.decl {
-            Decl::Lock(lock) => _ = written.locks.insert(path.clone(), lock.clone()),
-            Decl::UnreadableLock(error) => unreadable.push((path.clone(), error.clone())),
-            _ => {}
-        }
-        let Some(document) = &read.document else { continue };
-        documents.insert(document.file.clone(), document.clone());
-        if !read.left_out.is_empty() {
-            left_out.insert(document.file.clone(), read.left_out.clone());
-        }
-        let stem = path.strip_suffix(".toml").unwrap_or(path);
-        let name = |prefix: &str| stem.strip_prefix(prefix).unwrap_or(stem).trim_start_matches('/').to_owned();
-        let folder = || stem.split('/').nth(1).unwrap_or_default().to_owned();
-        match &read.decl {
-            Decl::Nothing | Decl::Lock(_) | Decl::UnreadableLock(_) => {}
-            Decl::Broken => written.broken.push(path.clone()),
-            Decl::Project(typed) => project = Some(typed.clone()),
-            Decl::Pipeline(typed) => _ = written.pipelines.insert(name("pipelines"), typed.clone()),
-            Decl::Mapping(typed) => _ = written.mappings.insert(name("mappings"), typed.clone()),
-            Decl::Connector(typed) => _ = written.connectors.insert(folder(), typed.clone()),
-            Decl::Source(typed) => _ = written.sources.insert(folder(), typed.clone()),
-            Decl::Match(typed) => _ = written.matches.insert(name("mappings/match"), typed.clone()),
-            Decl::MatchTable(typed) => _ = written.tables.insert(path.clone(), typed.clone()),
-            Decl::Test(typed) => _ = written.tests.insert(path.clone(), typed.clone()),
-        }
-    }
+    let changed = known.read(files);
+    let Known { threads, reads, noted, written, documents, resolved, .. } = known;
+    let mut findings: Vec<Finding> = noted.values().flat_map(|read| read.findings.iter().cloned()).collect();
+    // What was left out or stands in empty has its finding already.
+    let is_news = |finding: &Finding| {
+        let left_out = noted.get(&finding.at.file).map(|read| &read.left_out);
+        !left_out.is_some_and(|out| out.iter().any(|out| finding.at.path.starts_with(&out.path)))
+    };
     // Other JSON in that folder is somebody's own.
-    let connections: Vec<&String> = project.iter().flat_map(|project| project.decl.connection.keys()).collect();
-    for (path, error) in unreadable {
-        if let Some(connection) = connections.iter().find(|name| crate::lock::path_of(name) == path) {
-            let finding = Finding::new(Code::LockUnreadable, format!("this lock cannot be read: {error}"), Place::file(&path));
+    let connections: Vec<&String> = written.project.iter().flat_map(|project| project.decl.connection.keys()).collect();
+    for (path, error) in &written.unreadable {
+        if let Some(connection) = connections.iter().find(|name| crate::lock::path_of(name) == *path) {
+            let finding = Finding::new(Code::LockUnreadable, format!("this lock cannot be read: {error}"), Place::file(path));
             findings.push(finding.help(format!("`aftercall describe {connection}` writes it anew")));
         }
     }
@@ -173,20 +202,17 @@ pub fn load_again(files: &Files, known: &mut Known) -> Loaded {
         );
     }
     let mut later = Vec::new();
-    let resolved = project::resolve(project.as_ref(), &written, known.threads, &mut known.resolved, &mut later);
-    // What was left out or stands in empty has its finding already.
-    later.retain(|f| !left_out.get(&f.at.file).is_some_and(|out| out.iter().any(|out| f.at.path.starts_with(&out.path))));
-    findings.append(&mut later);
+    let project = project::resolve(written, &changed, *threads, resolved, &mut later);
+    findings.extend(later.drain(..).filter(is_news));
     let errors = findings.iter().any(|f| f.code.severity() == Severity::Error && !is_test(&f.at.file));
-    let project = resolved.filter(|_| !errors).map(|mut project| {
-        project.version = version(&project, &known.files);
+    let project = project.filter(|_| !errors).map(|mut project| {
+        project.version = version(&project, reads);
         project
     });
     let tests = project.as_ref().map(|project| config_test::resolve(&written.tests, project, &mut later)).unwrap_or_default();
-    later.retain(|f| !left_out.get(&f.at.file).is_some_and(|out| out.iter().any(|out| f.at.path.starts_with(&out.path))));
-    findings.append(&mut later);
-    finding::sort(&mut findings, &documents);
-    Loaded { project, findings, documents, tests }
+    findings.extend(later.drain(..).filter(is_news));
+    finding::sort(&mut findings, documents);
+    Loaded { project, findings, documents: documents.clone(), tests }
 }
 
 /// Whether a file is one of tests: a mistake there does not stop the project.
@@ -243,15 +269,15 @@ fn insert<T: DeserializeOwned>(
 
 /// The content hash of what the project means: its used files as values, so that comments and spacing do not count. How systems are
 /// reached (addresses, credentials, pace) and where the journal is kept are operation, not meaning.
-fn version(project: &Project, files: &BTreeMap<String, Arc<Read>>) -> ConfigVersion {
+fn version(project: &Project, reads: &BTreeMap<Arc<str>, Arc<Read>>) -> ConfigVersion {
     let mut hash = Sha256::new();
-    for file in used_files(project) {
-        let Some(read) = files.get(&file) else { continue };
+    for file in &*project.files {
+        let Some(read) = reads.get(file) else { continue };
         let Some(document) = &read.document else { continue };
         hash.update(file.as_bytes());
         hash.update([0]);
         // A file that did not change is not counted through again.
-        hash.update(read.digest.get_or_init(|| Sha256::digest(meaning(&file, &document.value).to_string()).into()));
+        hash.update(read.digest.get_or_init(|| Sha256::digest(meaning(file, &document.value).to_string()).into()));
     }
     let digest = hash.finalize();
     ConfigVersion(digest.iter().take(8).map(|b| format!("{b:02x}")).collect())
@@ -276,23 +302,6 @@ fn meaning<'a>(file: &str, value: &'a Value) -> Cow<'a, Value> {
         }
     }
     Cow::Owned(value)
-}
-
-/// Paths of every file that the project's meaning comes from, sorted: what must be kept to run a version again.
-pub fn used_files(project: &Project) -> Vec<String> {
-    // Many pipelines share their files: counted once before they are sorted.
-    let mut files: HashSet<Cow<'_, str>> = HashSet::from(["aftercall.toml".into()]);
-    for pipeline in &project.pipelines {
-        files.insert((*pipeline.origin.file).into());
-        files.insert((*pipeline.matching_file).into());
-        files.extend(pipeline.matching.table_files.iter().map(|file| Cow::from(&**file)));
-        files.extend(pipeline.writes.iter().map(|write| Cow::from(&*write.mapping_file)));
-    }
-    files.extend(project.connections.values().map(|c| Cow::from(&*c.connector.file)));
-    files.extend(project.sources.keys().map(|name| Cow::from(format!("mappings/{name}/source.toml"))));
-    let mut files: Vec<String> = files.into_iter().map(Cow::into_owned).collect();
-    files.sort_unstable();
-    files
 }
 
 pub(crate) fn arc(text: &str) -> Arc<str> {

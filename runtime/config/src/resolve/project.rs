@@ -1,6 +1,6 @@
 //! The project file: zone, hours, store, connections, sources; then the pipelines.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -10,38 +10,26 @@ use serde_json::{Map, Value};
 
 use super::common::Common;
 use super::mapping::Connectors;
-use super::read::side_by_side;
+use super::read::{Changed, side_by_side};
 use super::scope::open_types;
 use super::{Typed, Written, connector, mapping, pipeline, service, source, web};
-use crate::decl::{
-    BusinessHoursDecl, ConnectionDecl, ConnectorDecl, GrantDecl, MappingDecl, MatchDecl, PipelineDecl, ProjectDecl, SourceDecl, TableDecl,
-};
+use crate::decl::{BusinessHoursDecl, ConnectionDecl, GrantDecl, PipelineDecl, ProjectDecl};
 use crate::finding::{Code, Finding, Place, Severity, listed};
-use crate::lock::Lock;
 use crate::project::{BusinessHours, ConfigVersion, Connection, Connector, Pipeline, Project, SecretRef, Source};
 use crate::source::path;
 
-/// What every pipeline and mapping is resolved against, and what came of it. As long as all of this is the same, a pipeline depends on its
-/// own file and on those of its mappings alone.
+/// What came of everything. As long as what everything stands on is the same, a pipeline depends on its own file and on those of its mappings
+/// alone.
 #[derive(Default)]
 pub(super) struct Resolved {
-    ground: Option<Ground>,
     base: Option<Base>,
-    mappings: BTreeMap<String, Checked>,
+    /// What mappings say by themselves.
+    mappings: BTreeMap<String, Vec<Finding>>,
     pipelines: BTreeMap<String, Kept>,
-}
-
-/// Everything but pipelines and the content of mappings.
-struct Ground {
-    project: Option<Arc<Typed<ProjectDecl>>>,
-    connectors: BTreeMap<String, Arc<Typed<ConnectorDecl>>>,
-    sources: BTreeMap<String, Arc<Typed<SourceDecl>>>,
-    matches: BTreeMap<String, Arc<Typed<MatchDecl>>>,
-    tables: BTreeMap<String, Arc<Typed<TableDecl>>>,
-    locks: BTreeMap<String, Arc<Lock>>,
-    /// Names that are suggested where one is misspelled.
-    mappings: Vec<String>,
-    broken: Vec<String>,
+    /// How many pipelines name each mapping.
+    used: HashMap<String, usize>,
+    /// How many pipelines get their meaning from each file.
+    files: BTreeMap<Arc<str>, usize>,
 }
 
 /// What comes of the ground.
@@ -53,97 +41,111 @@ struct Base {
     findings: Vec<Finding>,
 }
 
-/// A mapping as it was checked.
-struct Checked {
-    typed: Arc<Typed<MappingDecl>>,
-    /// Whether a pipeline used it.
-    used: bool,
-    findings: Vec<Finding>,
-}
-
 /// A pipeline, and what it was made of.
 struct Kept {
     typed: Arc<Typed<PipelineDecl>>,
-    mappings: Vec<Option<Arc<Typed<MappingDecl>>>>,
     pipeline: Option<Arc<Pipeline>>,
     findings: Vec<Finding>,
 }
 
-impl Ground {
-    fn of(project: Option<&Arc<Typed<ProjectDecl>>>, written: &Written) -> Self {
-        Self {
-            project: project.cloned(),
-            connectors: written.connectors.clone(),
-            sources: written.sources.clone(),
-            matches: written.matches.clone(),
-            tables: written.tables.clone(),
-            locks: written.locks.clone(),
-            mappings: written.mappings.keys().cloned().collect(),
-            broken: written.broken.clone(),
-        }
+impl Kept {
+    /// Names of its mappings, each once.
+    fn mappings(&self) -> BTreeSet<&str> {
+        self.typed.decl.write.iter().map(|write| write.mapping.as_str()).collect()
     }
 
-    fn is(&self, other: &Self) -> bool {
-        fn same<T>(a: &BTreeMap<String, Arc<T>>, b: &BTreeMap<String, Arc<T>>) -> bool {
-            a.len() == b.len() && a.iter().zip(b).all(|((name, one), (other, two))| name == other && Arc::ptr_eq(one, two))
-        }
-        let project = match (&self.project, &other.project) {
-            (Some(one), Some(two)) => Arc::ptr_eq(one, two),
-            (one, two) => one.is_none() && two.is_none(),
-        };
-        project
-            && same(&self.connectors, &other.connectors)
-            && same(&self.sources, &other.sources)
-            && same(&self.matches, &other.matches)
-            && same(&self.tables, &other.tables)
-            && same(&self.locks, &other.locks)
-            && self.mappings == other.mappings
-            && self.broken == other.broken
+    /// Paths of the files that its meaning comes from, each once.
+    fn files(&self) -> BTreeSet<&Arc<str>> {
+        let Some(pipeline) = &self.pipeline else { return BTreeSet::new() };
+        let mappings = pipeline.writes.iter().map(|write| &write.mapping_file);
+        [&pipeline.origin.file, &pipeline.matching_file].into_iter().chain(&pipeline.matching.table_files).chain(mappings).collect()
     }
 }
 
-impl Kept {
-    fn holds(&self, typed: &Arc<Typed<PipelineDecl>>, mappings: &HashMap<&str, &Arc<Typed<MappingDecl>>>) -> bool {
-        Arc::ptr_eq(&self.typed, typed)
-            && self.mappings.iter().zip(&typed.decl.write).all(|(kept, write)| match (kept, mappings.get(write.mapping.as_str())) {
-                (Some(one), Some(two)) => Arc::ptr_eq(one, two),
-                (one, two) => one.is_none() && two.is_none(),
-            })
+impl Resolved {
+    /// Takes a pipeline in.
+    fn add(&mut self, name: String, kept: Kept, turned: &mut BTreeSet<String>) {
+        for mapping in kept.mappings() {
+            let count = self.used.entry(mapping.to_owned()).or_default();
+            *count += 1;
+            if *count == 1 {
+                turned.insert(mapping.to_owned());
+            }
+        }
+        for file in kept.files() {
+            *self.files.entry(file.clone()).or_default() += 1;
+        }
+        self.pipelines.insert(name, kept);
+    }
+
+    /// Forgets a pipeline. Mappings that nobody names any more are `turned`.
+    fn remove(&mut self, name: &str, turned: &mut BTreeSet<String>) {
+        let Some(kept) = self.pipelines.remove(name) else { return };
+        for mapping in kept.mappings() {
+            if let Some(count) = self.used.get_mut(mapping) {
+                *count -= 1;
+                if *count == 0 {
+                    self.used.remove(mapping);
+                    turned.insert(mapping.to_owned());
+                }
+            }
+        }
+        for file in kept.files() {
+            if let Some(count) = self.files.get_mut(file) {
+                *count -= 1;
+                if *count == 0 {
+                    self.files.remove(file);
+                }
+            }
+        }
     }
 }
 
 /// Resolves everything; what has findings is left out. Without a project file, what does not need one is checked all the same. What
 /// `known` has, and still holds, is taken from there.
 pub(super) fn resolve(
-    project: Option<&Arc<Typed<ProjectDecl>>>,
     written: &Written,
+    changed: &Changed,
     threads: usize,
     known: &mut Resolved,
     findings: &mut Vec<Finding>,
 ) -> Option<Project> {
-    let ground = Ground::of(project, written);
-    if !known.ground.as_ref().is_some_and(|before| before.is(&ground)) {
-        *known = Resolved { ground: Some(ground), ..Resolved::default() };
+    if changed.ground {
+        *known = Resolved::default();
     }
-    let base = known.base.get_or_insert_with(|| base(project.map(|project| &**project), written));
+    let project = written.project.as_deref();
+    let base = known.base.take().unwrap_or_else(|| base(project, written));
     findings.extend(base.findings.iter().cloned());
     let connectors: Connectors<'_> = base.connectors.iter().map(|(name, connector)| (name.as_str(), connector.clone())).collect();
-    check_mappings(written, &connectors, &mut known.mappings, findings);
     let none = IndexMap::new();
     let connections = base.project.as_ref().map_or(&none, |project| &project.connections);
-    let mappings = written.mappings.iter().map(|(name, typed)| (name.as_str(), typed)).collect();
-    known.pipelines.retain(|file, kept| written.pipelines.get(file).is_some_and(|typed| kept.holds(typed, &mappings)));
-    let new: Vec<(&String, &Arc<Typed<PipelineDecl>>)> =
-        written.pipelines.iter().filter(|(file, _)| !known.pipelines.contains_key(*file)).collect();
+    let gone: Vec<String> = known
+        .pipelines
+        .iter()
+        .filter(|(name, kept)| {
+            let names = || kept.typed.decl.write.iter().any(|write| changed.mappings.contains(&write.mapping));
+            changed.pipelines.contains(*name) || (!changed.mappings.is_empty() && names())
+        })
+        .map(|(name, _)| name.clone())
+        .collect();
+    // Mappings that have something to say again.
+    let mut turned = changed.mappings.clone();
+    gone.iter().for_each(|name| known.remove(name, &mut turned));
+    let new: Vec<(&String, &Arc<Typed<PipelineDecl>>)> = match known.pipelines.is_empty() {
+        true => written.pipelines.iter().collect(),
+        false => {
+            let names: BTreeSet<&String> = gone.iter().chain(&changed.pipelines).collect();
+            names.into_iter().filter_map(|name| written.pipelines.get_key_value(name)).collect()
+        }
+    };
     let common = Common::over(&base.rules);
     let made = side_by_side(threads, &new, |(_, typed)| {
         let mut findings = Vec::new();
-        let project = project.map(|project| &**project);
         let pipeline = pipeline::resolve(typed, project, connections, &connectors, written, &common, &mut findings);
-        let mappings = typed.decl.write.iter().map(|write| written.mappings.get(&write.mapping).cloned()).collect();
-        Kept { typed: (*typed).clone(), mappings, pipeline: pipeline.map(Arc::new), findings }
+        Kept { typed: (*typed).clone(), pipeline: pipeline.map(Arc::new), findings }
     });
-    known.pipelines.extend(new.iter().map(|(file, _)| (*file).clone()).zip(made));
+    new.iter().zip(made).for_each(|((name, _), kept)| known.add((*name).clone(), kept, &mut turned));
+    check_mappings(written, &connectors, &turned, known, findings);
     let mut pipelines = Vec::with_capacity(known.pipelines.len());
     let mut earlier = Earlier::default();
     for (file, kept) in &known.pipelines {
@@ -154,24 +156,42 @@ pub(super) fn resolve(
         findings.extend(kept.findings.iter().cloned());
         pipelines.extend(kept.pipeline.clone());
     }
-    base.project.clone().map(|project| Project { pipelines, ..project })
+    let files = files(&base, &known.files);
+    let project = base.project.clone().map(|project| Project { pipelines, files, ..project });
+    known.base = Some(base);
+    project
 }
 
-/// What mappings say by themselves.
-fn check_mappings(written: &Written, connectors: &Connectors<'_>, known: &mut BTreeMap<String, Checked>, findings: &mut Vec<Finding>) {
-    let used: HashSet<&str> = written.pipelines.values().flat_map(|p| p.decl.write.iter().map(|w| w.mapping.as_str())).collect();
+/// Paths of the files that the project's meaning comes from, sorted.
+fn files(base: &Base, of_pipelines: &BTreeMap<Arc<str>, usize>) -> Arc<[Arc<str>]> {
+    let mut files: Vec<Arc<str>> = of_pipelines.keys().cloned().collect();
+    files.push("aftercall.toml".into());
+    let project = base.project.iter();
+    files.extend(project.clone().flat_map(|project| project.connections.values()).map(|connection| connection.connector.file.clone()));
+    files.extend(project.flat_map(|project| project.sources.keys()).map(|name| format!("mappings/{name}/source.toml").into()));
+    files.sort_unstable();
+    files.dedup();
+    files.into()
+}
+
+/// What mappings say by themselves; those that are known and not among the `turned` say what they said.
+fn check_mappings(
+    written: &Written,
+    connectors: &Connectors<'_>,
+    turned: &BTreeSet<String>,
+    known: &mut Resolved,
+    findings: &mut Vec<Finding>,
+) {
     let open = open_types(true);
-    known.retain(|name, _| written.mappings.contains_key(name));
+    let Resolved { mappings, used, .. } = known;
     for (name, typed) in &written.mappings {
-        let used = used.contains(name.as_str());
-        let holds = known.get(name).is_some_and(|kept| Arc::ptr_eq(&kept.typed, typed) && kept.used == used);
-        if !holds {
+        if turned.contains(name) || !mappings.contains_key(name) {
             let mut own = Vec::new();
-            mapping::check(typed, connectors, written, (!used).then_some(&open), &mut own);
-            known.insert(name.clone(), Checked { typed: typed.clone(), used, findings: own });
+            mapping::check(typed, connectors, written, (!used.contains_key(name)).then_some(&open), &mut own);
+            mappings.insert(name.clone(), own);
         }
-        findings.extend(known.get(name).into_iter().flat_map(|kept| kept.findings.iter().cloned()));
     }
+    findings.extend(mappings.values().flatten().cloned());
 }
 
 /// Resolves what everything else stands on.
@@ -283,6 +303,7 @@ fn resolve_project(typed: &Typed<ProjectDecl>, connectors: &Connectors<'_>, writ
         web,
         upkeep: super::alert::resolve(typed, findings),
         pipelines: Vec::new(),
+        files: Arc::default(),
     }
 }
 
@@ -459,7 +480,16 @@ pub(super) fn base_url(url: &str, place: Place, findings: &mut Vec<Finding>) -> 
                 "write them under `auth`, by reference: `env:NAME` or `file:PATH`",
             );
         }
-        None | Some("") => add(Code::BaseUrl, format!("`{url}` is no address"), "an address begins with `https://`"),
+        None | Some("") => {
+            // What was left out is the scheme, where the rest reads like an address.
+            let bare = url.split(['/', '?', '#']).next().unwrap_or_default().split(':').next().unwrap_or_default();
+            let help = match bare {
+                "127.0.0.1" | "localhost" => format!("write `http://{url}`"),
+                _ if bare.contains('.') && !url.contains(char::is_whitespace) && authority.is_none() => format!("write `https://{url}`"),
+                _ => "an address begins with `https://`".to_owned(),
+            };
+            add(Code::BaseUrl, format!("`{url}` is no address"), &help);
+        }
         _ if url.contains(char::is_whitespace) => add(Code::BaseUrl, "there is a space in this address".to_owned(), "an address has none"),
         Some(host) if url.starts_with("http://") && !["127.0.0.1", "localhost", "::1"].contains(&host) => {
             add(

@@ -2,15 +2,15 @@
 //!
 //! Not for what a file means among the others: that is `project`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 
 use super::project::Resolved;
-use super::{Typed, typed};
+use super::{Typed, Written, name_of, typed};
 use crate::decl::{ConfigTestDecl, ConnectorDecl, MappingDecl, MatchDecl, PipelineDecl, ProjectDecl, SourceDecl, TableDecl};
-use crate::finding::{Code, Finding, Place};
+use crate::finding::{Code, Documents, Finding, Place};
 use crate::lock::{Lock, is_lock};
 use crate::schema::{self, Kind, LeftOut};
 use crate::source::{Document, Files};
@@ -22,13 +22,42 @@ const FEW: usize = 64;
 #[derive(Default)]
 pub struct Known {
     pub(super) threads: usize,
-    pub(super) files: BTreeMap<String, Arc<Read>>,
+    files: Files,
+    pub(super) reads: BTreeMap<Arc<str>, Arc<Read>>,
+    /// Those of them that have findings of their own, or left something out.
+    pub(super) noted: BTreeMap<Arc<str>, Arc<Read>>,
+    pub(super) written: Written,
+    pub(super) documents: Arc<Documents>,
     pub(super) resolved: Resolved,
+}
+
+/// What is another since the load before. A large project is changed file by file: whoever goes by this does not go through all of it.
+#[derive(Default)]
+pub(super) struct Changed {
+    /// Something that everything else stands on, or which mappings there are.
+    pub(super) ground: bool,
+    /// Names of pipelines that are new, others, or gone.
+    pub(super) pipelines: BTreeSet<String>,
+    /// Names of mappings that say something else.
+    pub(super) mappings: BTreeSet<String>,
+}
+
+impl Changed {
+    fn note(&mut self, path: &str, before: Option<&Read>, now: Option<&Read>) {
+        let is_mapping = |read: Option<&Read>| read.is_some_and(|read| matches!(read.decl, Decl::Mapping(_)));
+        let is_nothing = |read: Option<&Read>| read.is_none_or(|read| matches!(read.decl, Decl::Nothing));
+        match Kind::of_path(path) {
+            Some(Kind::Pipeline) => _ = self.pipelines.insert(name_of(path).to_owned()),
+            Some(Kind::Mapping) if is_mapping(before) && is_mapping(now) => _ = self.mappings.insert(name_of(path).to_owned()),
+            Some(Kind::ConfigTest) => {}
+            _ if is_nothing(before) && is_nothing(now) => {}
+            _ => self.ground = true,
+        }
+    }
 }
 
 /// One file by itself.
 pub(super) struct Read {
-    text: Arc<str>,
     pub(super) findings: Vec<Finding>,
     /// Absent for a file that nothing looks at.
     pub(super) document: Option<Arc<Document>>,
@@ -64,18 +93,36 @@ impl Known {
     }
 
     /// Reads what is not known yet, and forgets what is not there any more.
-    pub(super) fn read(&mut self, files: &Files) {
-        let mut now = BTreeMap::new();
-        let mut new = Vec::new();
-        for (path, text) in files.iter() {
-            match self.files.get(path).filter(|read| Arc::ptr_eq(&read.text, text) || read.text == *text) {
-                Some(read) => _ = now.insert(path.to_owned(), read.clone()),
-                None => new.push((path, text)),
-            }
+    pub(super) fn read(&mut self, files: &Files) -> Changed {
+        let mut changed = Changed::default();
+        let paths = files.changed(&self.files);
+        if paths.is_empty() {
+            return changed;
         }
+        let new: Vec<(&Arc<str>, &Arc<str>)> = paths.iter().filter_map(|path| Some((path, files.get(path)?))).collect();
         let read = side_by_side(self.threads, &new, |(path, text)| Arc::new(Read::of(path, text)));
-        now.extend(new.iter().map(|(path, _)| (*path).to_owned()).zip(read));
-        self.files = now;
+        let mut new: HashMap<&Arc<str>, Arc<Read>> = new.iter().map(|(path, _)| *path).zip(read).collect();
+        // Nobody else has them any more, as a rule, and then they are not copied.
+        let documents = Arc::make_mut(&mut self.documents);
+        for path in &paths {
+            let now = new.remove(path);
+            let before = self.reads.remove(path);
+            changed.note(path, before.as_deref(), now.as_deref());
+            self.written.take(path);
+            self.noted.remove(path);
+            documents.remove(path);
+            let Some(read) = now else { continue };
+            self.written.put(path, &read.decl);
+            if let Some(document) = &read.document {
+                documents.insert(document.file.clone(), document.clone());
+            }
+            if !read.findings.is_empty() || !read.left_out.is_empty() {
+                self.noted.insert(path.clone(), read.clone());
+            }
+            self.reads.insert(path.clone(), read);
+        }
+        self.files = files.clone();
+        changed
     }
 }
 
@@ -103,14 +150,7 @@ pub(super) fn side_by_side<I: Sync, O: Send>(threads: usize, items: &[I], work: 
 impl Read {
     fn of(path: &str, text: &Arc<str>) -> Self {
         let mut findings = Vec::new();
-        let nothing = |findings| Self {
-            text: text.clone(),
-            findings,
-            document: None,
-            left_out: Vec::new(),
-            decl: Decl::Nothing,
-            digest: OnceLock::new(),
-        };
+        let nothing = |findings| Self { findings, document: None, left_out: Vec::new(), decl: Decl::Nothing, digest: OnceLock::new() };
         if is_lock(path) {
             let decl = Lock::parse(text).map_or_else(Decl::UnreadableLock, |lock| Decl::Lock(Arc::new(lock)));
             return Self { decl, ..nothing(findings) };
@@ -126,7 +166,7 @@ impl Read {
                 (out, decl)
             }
         };
-        Self { text: text.clone(), findings, document: Some(document), left_out, decl, digest: OnceLock::new() }
+        Self { findings, document: Some(document), left_out, decl, digest: OnceLock::new() }
     }
 }
 

@@ -214,6 +214,57 @@ proptest! {
     }
 }
 
+/// A change of a project's files: one is broken by slips, taken out, put back, or put beside itself under another name.
+fn edit() -> impl Strategy<Value = (Index, u8, Vec<Slip>)> {
+    (any::<Index>(), 0..6u8, prop::collection::vec(slip(), 1..3))
+}
+
+/// What loading gives, without what differs between two loads of one thing.
+fn told(loaded: &Loaded) -> Vec<String> {
+    let mut all = vec![loaded.render(false), format!("{:?}", loaded.findings), format!("{:?}", loaded.documents.keys())];
+    if let Some(project) = &loaded.project {
+        all.push(format!("{} {:?}", project.version, project.files));
+        all.extend(project.pipelines.iter().map(|pipeline| format!("{pipeline:?}")));
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(config(150))]
+
+    /// Whatever changes, and in whatever order: going by what is known gives what a first load gives.
+    #[test]
+    fn what_is_known_changes_nothing(edits in prop::collection::vec(edit(), 1..10)) {
+        let (mut files, mut known) = (plain(), Known::default());
+        load_again(&files, &mut known);
+        for (file, kind, slips) in edits {
+            let (path, text) = BASE[file.index(BASE.len())];
+            match kind {
+                0 => files.insert(path, slipped(text, &slips)),
+                1 => files.remove(path),
+                2 => files.insert(path.replace(".toml", "-2.toml"), text.replace("\"front-desk\"", "\"evening\"")),
+                3 => files.remove(&path.replace(".toml", "-2.toml")),
+                4 => files.insert(path, format!("{text}# said again\n")),
+                _ => files.insert(path, text),
+            }
+            prop_assert_eq!(told(&load_again(&files, &mut known)), told(&load(&files)));
+        }
+    }
+}
+
+#[test]
+fn a_change_of_files_is_found_in_one_walk() {
+    let before = plain();
+    let mut now = before.clone().with("mappings/acme/call.toml", "x = 1\n").with("zebra.toml", "").with("a.toml", "");
+    now.remove("pipelines/front-desk.toml");
+    let changed: Vec<Arc<str>> = now.changed(&before);
+    let expected: Vec<Arc<str>> = ["a.toml", "mappings/acme/call.toml", "pipelines/front-desk.toml", "zebra.toml"].map(Arc::from).to_vec();
+    assert_eq!(changed, expected);
+    assert_eq!(before.changed(&now), expected);
+    assert!(before.changed(&plain()).is_empty(), "the same texts, read twice, are the same");
+    assert!(before.has_folder("mappings/acme") && !before.has_folder("mappings/acm") && !before.has_folder("pipelines/front-desk.toml"));
+}
+
 #[test]
 fn equal_projects_have_equal_versions() {
     assert_eq!(version_of(&plain()), version_of(&plain()));

@@ -7,7 +7,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use aftercall_config::project::{Origin, Project};
-use aftercall_config::resolve::used_files;
 use aftercall_config::source::Files;
 
 use super::lines::{Hunk, entry, hunks, says_something, section};
@@ -48,7 +47,7 @@ pub struct Blame {
 impl Blame {
     /// Compares the files that the meaning of either revision comes from.
     pub fn new(old: (&Project, &Files), new: (&Project, &Files)) -> Self {
-        let names: BTreeSet<String> = used_files(old.0).into_iter().chain(used_files(new.0)).collect();
+        let names: BTreeSet<Arc<str>> = old.0.files.iter().chain(&*new.0.files).cloned().collect();
         let lines = |files: &Files, name: &str| -> Vec<String> {
             files.get(name).map(|text| text.lines().map(str::to_owned).collect()).unwrap_or_default()
         };
@@ -57,7 +56,7 @@ impl Blame {
             let hunks = hunks(&borrowed(&old), &borrowed(&new));
             Pair { old, new, hunks }
         };
-        Self { files: names.into_iter().map(|name| (name.as_str().into(), pair(&name))).collect() }
+        Self { files: names.into_iter().map(|name| (name.clone(), pair(&name))).collect() }
     }
 
     /// Whether the text of a file is the same in both.

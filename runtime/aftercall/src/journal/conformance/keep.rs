@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use super::support::*;
-use crate::journal::{Journal, Json, Lookup, NewReload, ReloadAnswer, ReloadFilter, ReloadState, SealedToken};
+use crate::journal::{ConfigPart, Journal, Json, Lookup, NewReload, ReloadAnswer, ReloadFilter, ReloadState, SealedToken};
 
 pub(in crate::journal) async fn turns_are_taken_once(journal: &dyn Journal) -> Case {
     let peek = |call: &str| journal.peek_turn("sales".to_owned(), call.to_owned());
@@ -39,10 +39,15 @@ pub(in crate::journal) async fn look_ups_are_replaced(journal: &dyn Journal) -> 
 }
 
 pub(in crate::journal) async fn configs_are_kept(journal: &dyn Journal) -> Case {
-    assert_eq!(journal.config_get("h".to_owned()).await?, None);
-    journal.config_put("h".to_owned(), "a = 1".to_owned(), at(0)).await?;
-    journal.config_put("h".to_owned(), "a = 1".to_owned(), at(1)).await?;
-    assert_eq!(journal.config_get("h".to_owned()).await?.as_deref(), Some("a = 1"));
+    let part = |text: &str| ConfigPart { digest: text.into(), text: format!("{text} = 1").into() };
+    let get = |hash: &str| journal.config_get(hash.to_owned());
+    assert_eq!(get("h").await?, None);
+    journal.config_put("h".to_owned(), vec![part("b"), part("a")], at(0)).await?;
+    journal.config_put("h".to_owned(), vec![part("b"), part("a")], at(1)).await?;
+    journal.config_put("i".to_owned(), vec![part("a"), part("c")], at(1)).await?;
+    let texts = |all: [&str; 2]| Some(all.map(str::to_owned).to_vec());
+    assert_eq!(get("h").await?, texts(["b = 1", "a = 1"]));
+    assert_eq!(get("i").await?, texts(["a = 1", "c = 1"]));
     Ok(())
 }
 

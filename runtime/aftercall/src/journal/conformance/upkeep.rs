@@ -2,7 +2,7 @@
 
 use super::support::*;
 use crate::journal::{
-    AlertChange, AlertRow, Arrival, CallStatus, Journal, NewNotice, NoticeTried, Place, Purging, Record, Then, Trouble, Upkeep,
+    AlertChange, AlertRow, Arrival, CallStatus, ConfigPart, Journal, NewNotice, NoticeTried, Place, Purging, Record, Then, Trouble, Upkeep,
     WriteChange, WriteState,
 };
 
@@ -92,5 +92,20 @@ pub(in crate::journal) async fn what_is_open_is_not_let_go(journal: &dyn Journal
     // Another word about a call that was erased is a word like any other.
     journal.accept(vec![arriving(call_saying("done 7", &["done 7"], "Nora again"), 101)]).await?;
     assert_eq!(story(journal, "done 7").await?.call.status, CallStatus::Waiting);
+    Ok(())
+}
+
+pub(in crate::journal) async fn a_part_stays_as_long_as_a_config_needs_it(journal: &dyn Journal, upkeep: &dyn Upkeep) -> Case {
+    let part = |text: &str| ConfigPart { digest: text.into(), text: text.into() };
+    let get = |hash: &str| journal.config_get(hash.to_owned());
+    journal.config_put("old".to_owned(), vec![part("shared"), part("gone")], at(0)).await?;
+    journal.config_put("new".to_owned(), vec![part("shared"), part("added")], at(60)).await?;
+    let purging = Purging { now: at(100), configs: Some(at(50)), limit: 10, ..Purging::default() };
+    upkeep.purge(purging.clone()).await?;
+    assert_eq!(get("old").await?, None);
+    assert_eq!(get("new").await?, Some(vec!["shared".to_owned(), "added".to_owned()]));
+    // What was let go is kept anew where a config has it again.
+    journal.config_put("old".to_owned(), vec![part("shared"), part("gone")], at(101)).await?;
+    assert_eq!(get("old").await?, Some(vec!["shared".to_owned(), "gone".to_owned()]));
     Ok(())
 }

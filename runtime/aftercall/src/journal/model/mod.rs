@@ -30,7 +30,7 @@ pub use record::{
     CallChange, Created, FieldWritten, Intervention, NewEvent, NewPlan, NewWrite, PlanOutcome, Record, Recorded, Recording, Seen, SlotAsk,
     Then, Trouble, WriteChange, WriteOutcome,
 };
-pub use reload::{NewReload, ReloadAnswer, ReloadFilter, ReloadRow};
+pub use reload::{ConfigPart, NewReload, ReloadAnswer, ReloadFilter, ReloadRow};
 pub use token::SealedToken;
 pub use upkeep::{
     AlertChange, AlertRow, DeadLetter, Erased, Erasing, Lately, NewNotice, NoticeRow, NoticeTried, Place, Purged, Purging, Remains, Vitals,

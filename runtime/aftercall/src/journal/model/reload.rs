@@ -1,4 +1,6 @@
-//! What is kept of a config that was offered to a running service.
+//! What is kept of a config that was offered to a running service, and of the config itself.
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -70,4 +72,13 @@ pub struct ReloadFilter {
     pub states: Vec<ReloadState>,
     /// At most so many, the newest first.
     pub limit: usize,
+}
+
+/// A part of a config: some of its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigPart {
+    /// Of the text; two parts of one digest are the same.
+    pub digest: Arc<str>,
+    /// What it says.
+    pub text: Arc<str>,
 }

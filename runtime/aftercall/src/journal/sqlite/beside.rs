@@ -11,7 +11,10 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::{
     super::{
         error::Error,
-        model::{Accepted, AccessChange, Arrival, CallSeq, Deed, Erased, Erasing, Intervention, Lookup, NewReload, Recorded, SealedToken},
+        model::{
+            Accepted, AccessChange, Arrival, CallSeq, ConfigPart, Deed, Erased, Erasing, Intervention, Lookup, NewReload, Recorded,
+            SealedToken,
+        },
     },
     fault::{Fault, Moment},
     migrate,
@@ -37,9 +40,9 @@ pub fn accept_beside(path: &Path, arrivals: Vec<Arrival>) -> Result<Vec<Accepted
     beside(path, "take in calls", |tx| write::accept(tx, arrivals))
 }
 
-/// Keeps the text of a config in a journal that a service has open. Blocks for the disk. Errors: those of opening and of the disk.
-pub fn config_beside(path: &Path, hash: &str, text: &str, now: Timestamp) -> Result<(), Error> {
-    beside(path, "keep a config", |tx| write::config_put(tx, hash, text, now))
+/// Keeps a config in a journal that a service has open. Blocks for the disk. Errors: those of opening and of the disk.
+pub fn config_beside(path: &Path, hash: &str, parts: &[ConfigPart], now: Timestamp) -> Result<(), Error> {
+    beside(path, "keep a config", |tx| write::config_put(tx, hash, parts, now))
 }
 
 /// Keeps a look-up in a journal that a service has open. Blocks for the disk. Errors: those of opening and of the disk.

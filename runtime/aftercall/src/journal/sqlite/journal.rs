@@ -17,8 +17,8 @@ use super::{
         api::{Answer, Journal},
         error::Error,
         model::{
-            Accepted, AccessChange, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, Counts, Created, Deed,
-            DeedFilter, DeedRow, Guard, Intervention, Key, LandedFilter, LandedRow, LaneLink, LogCounts, LogFilter, LogKind, LogPage,
+            Accepted, AccessChange, AnswerRow, Arrival, Booking, CallFilter, CallSummary, Claim, Claiming, ConfigPart, Counts, Created,
+            Deed, DeedFilter, DeedRow, Guard, Intervention, Key, LandedFilter, LandedRow, LaneLink, LogCounts, LogFilter, LogKind, LogPage,
             Lookup, NewPlan, NewReload, NewSession, PlanOutcome, PlannedCall, PlannedFilter, Recorded, Recording, ReloadAnswer,
             ReloadFilter, ReloadRow, SealedToken, SessionRow, SignInTry, Story, TokenRow, Unrecognised, UserRow, WriteFilter, WriteRow,
             Written,
@@ -270,8 +270,8 @@ impl Journal for SqliteJournal {
         self.read("find a refresh token", move |conn| read::token_get(conn, &connection))
     }
 
-    fn config_put(&self, hash: String, text: String, now: Timestamp) -> Answer<'_, ()> {
-        self.write("keep a config", move |tx| write::config_put(tx, &hash, &text, now))
+    fn config_put(&self, hash: String, parts: Vec<ConfigPart>, now: Timestamp) -> Answer<'_, ()> {
+        self.write("keep a config", move |tx| write::config_put(tx, &hash, &parts, now))
     }
 
     fn reload_ask(&self, new: NewReload) -> Answer<'_, i64> {
@@ -346,7 +346,7 @@ impl Journal for SqliteJournal {
         self.read("find a look-up", move |conn| read::lookup_get(conn, &connection, &kind, &key))
     }
 
-    fn config_get(&self, hash: String) -> Answer<'_, Option<String>> {
+    fn config_get(&self, hash: String) -> Answer<'_, Option<Vec<String>>> {
         self.read("find a config", move |conn| read::config_get(conn, &hash))
     }
 

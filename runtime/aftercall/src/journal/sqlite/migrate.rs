@@ -21,6 +21,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (7, "log", include_str!("migrations/0007_log.sql")),
     (8, "access", include_str!("migrations/0008_access.sql")),
     (9, "signals", include_str!("migrations/0009_signals.sql")),
+    (10, "parts", include_str!("migrations/0010_parts.sql")),
 ];
 
 /// Marks the file as ours: "ACJ1" in the header.

@@ -151,6 +151,14 @@ pub(crate) fn people_find(conn: &Connection, connection: &str, keys: &[i64], lim
 }
 
 /// See [`Journal::config_get`](super::super::super::api::Journal::config_get).
-pub(crate) fn config_get(conn: &Connection, hash: &str) -> Result<Option<String>, Fault> {
-    Ok(conn.prepare_cached("SELECT text FROM configs WHERE hash = ?1")?.query_row([hash], |row| row.get(0)).optional()?)
+pub(crate) fn config_get(conn: &Connection, hash: &str) -> Result<Option<Vec<String>>, Fault> {
+    let mut known = conn.prepare_cached("SELECT 1 FROM configs WHERE hash = ?1")?;
+    if !known.exists([hash])? {
+        return Ok(None);
+    }
+    let mut parts = conn.prepare_cached(
+        "SELECT p.text FROM configs c, json_each(c.parts) one JOIN config_parts p ON p.digest = one.value WHERE c.hash = ?1 ORDER BY one.key",
+    )?;
+    let rows = parts.query_map([hash], |row| row.get(0))?;
+    Ok(Some(rows.collect::<rusqlite::Result<_>>()?))
 }

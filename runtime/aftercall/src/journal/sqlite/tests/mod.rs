@@ -59,6 +59,11 @@ mod upkeep {
     async fn what_is_open_is_not_let_go() {
         check(async |journal, upkeep| cases::what_is_open_is_not_let_go(journal, upkeep).await).await;
     }
+
+    #[tokio::test]
+    async fn a_part_stays_as_long_as_a_config_needs_it() {
+        check(async |journal, upkeep| cases::a_part_stays_as_long_as_a_config_needs_it(journal, upkeep).await).await;
+    }
 }
 
 fn options(folder: &Path) -> SqliteOptions {

@@ -166,6 +166,9 @@ fn small(tx: &mut Tx<'_>, purging: &Purging, unused: &[String]) -> Result<u64, F
     for hash in unused {
         rows += tx.conn.prepare_cached("DELETE FROM configs WHERE hash = ?1")?.execute([hash])?;
     }
+    if !unused.is_empty() {
+        tx.conn.execute("DELETE FROM config_parts WHERE digest NOT IN (SELECT one.value FROM configs c, json_each(c.parts) one)", [])?;
+    }
     Ok(rows as u64)
 }
 

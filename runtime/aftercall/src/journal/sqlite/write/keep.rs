@@ -1,10 +1,10 @@
-//! Small things kept: turns, look-ups, config texts.
+//! Small things kept: turns, look-ups, configs.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::super::{
-    super::model::{Lookup, SealedToken},
+    super::model::{ConfigPart, Lookup, SealedToken},
     fault::Fault,
     queue::Tx,
     row::Us,
@@ -73,11 +73,19 @@ pub(crate) fn people_put(tx: &mut Tx<'_>, connection: &str, people: &[(String, O
 }
 
 /// See [`Journal::config_put`](super::super::super::api::Journal::config_put).
-pub(crate) fn config_put(tx: &mut Tx<'_>, hash: &str, text: &str, now: Timestamp) -> Result<(), Fault> {
-    tx.conn.prepare_cached("INSERT OR IGNORE INTO configs (hash, text, kept_at) VALUES (?1, ?2, ?3)")?.execute(params![
-        hash,
-        text,
-        Us(now)
-    ])?;
+pub(crate) fn config_put(tx: &mut Tx<'_>, hash: &str, parts: &[ConfigPart], now: Timestamp) -> Result<(), Fault> {
+    let digests: Vec<&str> = parts.iter().map(|part| &*part.digest).collect();
+    let listed = serde_json::Value::from(digests).to_string();
+    let mut put = tx.conn.prepare_cached("INSERT OR IGNORE INTO configs (hash, parts, kept_at) VALUES (?1, ?2, ?3)")?;
+    if put.execute(params![hash, listed, Us(now)])? == 0 {
+        return Ok(());
+    }
+    for part in parts {
+        // Most are there: a text is handed over only where it is not.
+        let known = tx.conn.prepare_cached("SELECT 1 FROM config_parts WHERE digest = ?1")?.exists([&part.digest])?;
+        if !known {
+            tx.conn.prepare_cached("INSERT INTO config_parts (digest, text) VALUES (?1, ?2)")?.execute([&part.digest, &part.text])?;
+        }
+    }
     Ok(())
 }
