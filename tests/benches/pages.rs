@@ -90,6 +90,14 @@ fn measure(ready: &Value, middle: &str, calls: u64) -> Result<()> {
         ("a call's id", format!("/calls?{all}&q={middle}")),
         ("nobody", format!("/calls?{all}&q=Rumpelstilzchen")),
         ("one call", format!("/calls/{}", middle.replace(':', "%3A"))),
+        ("reviews", "/reviews".to_owned()),
+        ("dead letters", "/dead".to_owned()),
+        ("connections", "/connections".to_owned()),
+        ("config", "/config".to_owned()),
+        ("trail", "/audit".to_owned()),
+        ("trail, one record", format!("/audit?record={}", who.record)),
+        ("trail, one call", format!("/audit?call={middle}")),
+        ("metrics", "/metrics".to_owned()),
     ];
     let api: Vec<(&str, String)> = addresses
         .iter()

@@ -213,6 +213,33 @@ fn too_much_and_too_slow() {
     assert_eq!(slow.len(), 200);
 }
 
+/// Story: whoever opens more connections than there are places, and says nothing, keeps nobody out.
+#[test]
+fn silence_takes_no_place() {
+    let (_desk, service, olga) = with_admin();
+    let mut silent = Vec::new();
+    for n in 0..1200 {
+        match TcpStream::connect(service.host()) {
+            Ok(mut stream) => {
+                // Half of them have asked something before.
+                if n % 2 == 0 {
+                    let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\nGET /cal");
+                }
+                silent.push(stream);
+            }
+            Err(error) => {
+                assert!(n > 1030, "only {n} connections can be opened here: {error}; allow more open files (`ulimit -n 4096`)");
+                break;
+            }
+        }
+    }
+    for _ in 0..3 {
+        assert_eq!(olga.get("/calls").status, 200, "whoever does speak is served");
+    }
+    drop(silent);
+    assert_eq!(olga.get("/calls").status, 200);
+}
+
 /// Story: no path leads out of what we serve, and none makes the service stumble.
 #[test]
 fn no_path_leads_out() {
