@@ -1,6 +1,9 @@
 //! Putting the rooms together: a project, its journal, its connections and a worker. What `sync`, `run` and `demo` share.
 
 mod differences;
+mod effect;
+mod recorded;
+mod then;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +24,9 @@ use crate::tokens::KeptTokens;
 use crate::work::{Versions, Worker};
 
 pub use differences::{Difference, Differences};
+pub(crate) use effect::{Effect, NoEffect, effect};
+pub(crate) use recorded::Recording;
+pub(crate) use then::{Then, colleagues};
 
 /// A project that runs.
 pub struct Service {

@@ -14,11 +14,11 @@ use aftercall_plan::revisions::{Compared, Recorded, Revisions};
 use clap::ValueEnum;
 
 use super::ProjectDir;
-use super::recorded::{Recording, Selection};
+use super::recorded::Selection;
 use super::talk::{self, data, talk as say};
-use super::then::{Then, colleagues};
 use crate::journal::{Journal, SqliteJournal};
 use crate::load;
+use crate::service::{Recording, Then, colleagues};
 use crate::view;
 use crate::work::{DryMemory, supplement};
 

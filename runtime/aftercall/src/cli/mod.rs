@@ -36,7 +36,6 @@ mod status;
 mod sync;
 mod talk;
 mod test;
-mod then;
 mod user;
 
 use std::path::PathBuf;

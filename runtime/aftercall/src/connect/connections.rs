@@ -25,6 +25,7 @@ use super::limit::{Limiter, Usage};
 use super::read::Reader;
 use super::request::{Rendered, render, scope};
 use super::write::Writer;
+use crate::meters::course;
 
 /// Configs that are remembered with their accounts; beyond it all are looked up again.
 const REMEMBERED: usize = 64;
@@ -77,6 +78,8 @@ struct Parts {
 
 /// One account as one config means it.
 pub(super) struct Account {
+    /// The connection's name.
+    id: String,
     pub(super) auth: Arc<Auth>,
     pub(super) limiter: Arc<Limiter>,
     pub(super) breaker: Arc<Breaker>,
@@ -95,6 +98,7 @@ impl Account {
         // Whoever waited for the same refresh brings the same failure.
         let number = self.auth.refreshes();
         if self.heard_of.swap(number, Ordering::AcqRel) != number {
+            course().failed(&self.id, failure.class.as_str());
             self.breaker.not_let_in(&failure);
         }
         if failure.class == ErrorClass::AuthRevoked { self.breaker.admit().err().unwrap_or(failure) } else { failure }
@@ -157,8 +161,8 @@ impl Inner {
             parts.newest.insert(id.clone(), Arc::clone(&limiter));
             parts.doors.insert(id.clone(), (Arc::clone(connection), Arc::clone(&breaker)));
         }
-        let requests = Arc::clone(parts.requests.entry(id).or_default());
-        Account { auth, limiter, breaker, requests, heard_of: AtomicU64::new(0) }
+        let requests = Arc::clone(parts.requests.entry(id.clone()).or_default());
+        Account { id, auth, limiter, breaker, requests, heard_of: AtomicU64::new(0) }
     }
 }
 

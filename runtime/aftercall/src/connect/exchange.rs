@@ -18,7 +18,7 @@ use super::failure::Failure;
 use super::http::{Answer, SendError};
 use super::limit::MAX_WAIT;
 use super::request::{Rendered, prepare};
-use crate::meters::{Recent, meters, recent};
+use crate::meters::{Recent, course, meters, recent};
 
 /// A request in the making.
 pub(super) struct Asking<'a> {
@@ -90,6 +90,7 @@ pub(super) async fn exchange(
         }
         let decl = &asking.connection.connector.decl;
         let failure = classify::failure(decl, asking.effect, answer.status, &answer.headers, &answer.body);
+        course().failed(&asking.connection.id, failure.class.as_str());
         match failure.class {
             ErrorClass::RateLimited | ErrorClass::Quota => account.limiter.hold(asking.bucket, failure.class, failure.retry_after),
             ErrorClass::AuthExpired if !renewed => {
@@ -144,12 +145,14 @@ async fn send(
         Err(SendError::NeverSent(reason)) => {
             tracing::debug!(connection, what, ms, "not reached");
             let failure = Failure::unsent(ErrorClass::Unreachable, format!("not reached: {reason}"));
+            course().failed(connection, failure.class.as_str());
             account.breaker.heard(&failure);
             Err(failure)
         }
         Err(SendError::Lost(reason)) => {
             tracing::debug!(connection, what, ms, "no answer");
             let failure = Failure::lost(format!("the answer was lost: {reason}"));
+            course().failed(connection, failure.class.as_str());
             account.breaker.heard(&failure);
             Err(if asking.effect == Effect::Read { failure.of_read() } else { failure })
         }
@@ -170,6 +173,7 @@ fn measured(connection: &str, begun: Instant, result: &Result<Answer, SendError>
     };
     meters().requests.add(&[connection, word], 1);
     meters().request_seconds.took(&[connection], begun.elapsed().as_secs_f64());
+    course().took(connection, begun.elapsed());
     recent().note(if went { Recent::Answered } else { Recent::Failed }, connection, 1);
 }
 

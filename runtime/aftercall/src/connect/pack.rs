@@ -21,6 +21,7 @@ use super::pointer;
 use super::read::object;
 use super::request::{render, scope};
 use super::write::{Writer, held_up, landed_id, unsent};
+use crate::meters::course;
 use crate::plant::{Plant, planted};
 
 /// How many requests a batch of so many writes takes at least.
@@ -149,6 +150,7 @@ impl Pack<'_> {
                 f.innocent = true;
             }));
         }
+        course().failed(&self.connection.id, failure.class.as_str());
         if matches!(failure.class, ErrorClass::RateLimited | ErrorClass::Quota) {
             let limiter = &self.writer.inner.account(self.connection).limiter;
             limiter.hold(self.request.bucket.as_deref(), failure.class, failure.retry_after);

@@ -3,6 +3,7 @@
 //! At the bottom of the house: every room counts here, and it looks at none. One for the process, since a count says nothing back to
 //! whoever counts. Not for what only has to be looked at when somebody asks, such as a backlog: `signals` sets that before it is read.
 
+mod course;
 mod recent;
 
 use std::sync::LazyLock;
@@ -14,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+pub use course::{Course, Grain, Slot, course};
 pub use recent::{Recent, recent};
 
 type Labels = Vec<(&'static str, String)>;

@@ -7,6 +7,7 @@ pub(crate) mod change;
 pub mod decision;
 pub(crate) mod difference;
 pub mod forget;
+pub(crate) mod line_diff;
 pub(crate) mod mask;
 pub mod plan;
 pub(crate) mod plan_page;

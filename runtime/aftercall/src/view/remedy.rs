@@ -32,6 +32,20 @@ pub(crate) fn of_class(word: &str) -> Option<&'static str> {
     }))
 }
 
+/// What to do while a system is left alone because of errors of this class: its calls wait, and go on by themselves once it is back.
+pub(crate) fn while_away(class: ErrorClass) -> &'static str {
+    match class {
+        ErrorClass::AuthExpired | ErrorClass::AuthRevoked => {
+            "it does not take the credentials: renew them in the secret that aftercall.toml names; calls that wait then go on by themselves"
+        }
+        ErrorClass::Unreachable => {
+            "it cannot be reached: see whether its address and the network are right; calls that wait go on by themselves once it answers"
+        }
+        ErrorClass::Quota => "its allowance is used up; calls that wait go on by themselves when it begins anew",
+        _ => "there is nothing to do here: it is asked now and then, and calls that wait go on by themselves once it answers",
+    }
+}
+
 /// What to do about a field by what its receipt says. `None` where there is nothing to do.
 pub(crate) fn of_field(state: &str) -> Option<&'static str> {
     match state {
@@ -50,5 +64,9 @@ mod tests {
         let without: Vec<&str> = ErrorClass::ALL.iter().map(|class| class.as_str()).filter(|word| of_class(word).is_none()).collect();
         assert!(without.is_empty(), "{without:?}");
         assert_eq!(of_class("found_by_a_person"), None);
+        // Whoever waits is worked again without anybody.
+        for class in ErrorClass::ALL {
+            assert!(!while_away(class).contains("retry") && while_away(class).contains("by themselves"), "{}", class.as_str());
+        }
     }
 }

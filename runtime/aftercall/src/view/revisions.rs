@@ -131,16 +131,20 @@ pub(crate) fn text(diff: &DiffDocument) -> String {
     if !diff.causes.is_empty() {
         out.push('\n');
     }
-    for line in remarks(diff) {
+    for line in remarks(diff, "--live") {
         let _ = writeln!(out, "{} {line}", yellow("note"));
     }
     out
 }
 
+/// A value of one side, as text.
+pub(crate) fn side(side: &Option<Value>) -> String {
+    side.as_ref().map_or_else(|| "nothing".to_owned(), |it| value(it, 60))
+}
+
 /// One change on a line.
 fn change(effect: &EffectSaid) -> String {
     let place: Vec<&str> = [&effect.write, &effect.object, &effect.field].into_iter().flatten().map(String::as_str).collect();
-    let side = |side: &Option<Value>| side.as_ref().map_or_else(|| "nothing".to_owned(), |it| value(it, 60));
     let sides = match (&effect.old, &effect.new) {
         (None, None) => return place.join("  "),
         (old, new) => format!("{} -> {}", dim(&side(old)), green(&side(new))),
@@ -148,22 +152,22 @@ fn change(effect: &EffectSaid) -> String {
     if place.is_empty() { sides } else { format!("{}  {sides}", pad(&place.join("  "), 24)) }
 }
 
-/// What a person should know beside the changes.
-fn remarks(diff: &DiffDocument) -> Vec<String> {
+/// What a person should know beside the changes. `live` is how what was not recorded is read.
+pub(crate) fn remarks(diff: &DiffDocument, live: &str) -> Vec<String> {
     let mut out = Vec::new();
     let counts = &diff.calls;
     let calls = |n: u64| format!("{n} call{}", if n == 1 { "" } else { "s" });
     if counts.incomplete > 0 {
         let unread: Vec<String> = diff.unread.iter().take(NAMED).map(|one| format!("{} ({})", one.what, one.calls)).collect();
         out.push(format!(
-            "about {} something is wanted that was not recorded, and stands for nothing here: {}; --live reads it",
+            "about {} something is wanted that was not recorded, and stands for nothing here: {}; {live} reads it",
             calls(counts.incomplete),
             unread.join(", ")
         ));
     }
     if counts.not_recorded > 0 {
         out.push(format!(
-            "of {} there is no record of what was read, so only the pipeline was compared; --live reads it",
+            "of {} there is no record of what was read, so only the pipeline was compared; {live} reads it",
             calls(counts.not_recorded)
         ));
     }
@@ -198,7 +202,7 @@ pub(crate) fn markdown(diff: &DiffDocument) -> String {
                 writeln!(out, "<details><summary>{} more</summary>\n\n{head}{}\n</details>\n", diff.causes.len() - ROWS, folded.concat());
         }
     }
-    for line in remarks(diff) {
+    for line in remarks(diff, "--live") {
         let _ = writeln!(out, "> {}\n", escaped(&sentence(&line)));
     }
     let ids: Vec<&str> = diff.changes.iter().filter(|call| !call.effects.is_empty()).map(|call| call.call.as_str()).collect();

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::page::{self, Refusal};
 use super::parts::{number, plain, state, time};
+use super::versions::{choice, versions};
 use super::{Person, Role, Web};
 use crate::journal::{ReloadFilter, ReloadRow, ReloadState};
 
@@ -36,7 +37,9 @@ pub(super) async fn page(State(web): State<Web>, person: Person) -> Result<Respo
                 tbody { @for row in &rows { (line(row, &project.timezone)) } }
             } }
         }
-        p.soft { "What two versions do to the same calls: " code { "aftercall diff OLD..NEW" } ". Who gets how many follow-ups: " code { "aftercall route simulate" } "." }
+        h2 { "Two versions" }
+        (choice(&versions(&web).await?, None, None, &project.timezone))
+        p.soft { "What two revisions in git do to the same calls: " code { "aftercall diff OLD..NEW" } ". Who gets how many follow-ups: " code { "aftercall route simulate" } "." }
     };
     Ok(page::page(&person, "Config", "/config", &main))
 }

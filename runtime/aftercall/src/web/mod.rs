@@ -23,8 +23,10 @@ mod openapi;
 mod page;
 mod parts;
 mod person;
+mod plot;
 mod reviews;
 mod story;
+mod versions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +36,7 @@ use axum::http::StatusCode;
 use axum::response::Redirect;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::timeout::TimeoutLayer;
 
@@ -57,6 +60,8 @@ pub struct Web {
     local: bool,
     stop: CancellationToken,
     door: access::Door,
+    /// Who compares two versions over many calls.
+    comparing: Arc<Semaphore>,
 }
 
 impl Web {
@@ -64,7 +69,9 @@ impl Web {
     ///
     /// Errors: the machine has no random numbers.
     pub fn new(service: Arc<Service>, local: bool, stop: CancellationToken) -> Result<Self, String> {
-        Ok(Self { service, local, stop, door: access::Door::new()? })
+        // What is drawn is counted from now on.
+        crate::meters::course();
+        Ok(Self { service, local, stop, door: access::Door::new()?, comparing: Arc::new(Semaphore::new(1)) })
     }
 }
 
@@ -86,7 +93,13 @@ pub fn router(web: Web) -> Router {
         .route("/reviews", get(reviews::page))
         .route("/reviews/answer", post(reviews::answer))
         .route("/connections", get(connections::page))
+        .route("/v1/connections", get(connections::json))
         .route("/config", get(config::page))
+        .route("/config/diff", get(versions::diff))
+        .route("/config/effect", get(versions::effect_page))
+        .route("/v1/config", get(versions::json))
+        .route("/v1/config/diff", get(versions::diff_json))
+        .route("/v1/config/effect", get(versions::effect_json))
         .route("/v1/log/calls", get(api::calls))
         .route("/v1/log/calls/{id}", get(api::one))
         .route("/v1/log/calls/{id}/retry", post(api::retry))

@@ -1,11 +1,13 @@
 //! The OpenAPI document of what programs may ask: its shapes come from the Rust types.
 
+use aftercall_config::difference::DiffDocument;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use super::api::Wish;
 use super::filter::{DECISIONS, MOST};
+use super::{connections, versions};
 use crate::journal::{CallStatus, CallSummary, LogCounts, Story};
 use crate::trail::Line;
 
@@ -110,15 +112,38 @@ fn paths(generator: &mut SchemaGenerator) -> Value {
         answers(generator.subschema_for::<Done>().to_value()),
     );
     let trail = answers(generator.subschema_for::<Trail>().to_value());
+    let connections = answers(generator.subschema_for::<connections::Listing>().to_value());
+    let config = answers(generator.subschema_for::<versions::Listing>().to_value());
+    let config_diff = answers(generator.subschema_for::<versions::Difference>().to_value());
+    let effect = answers(generator.subschema_for::<DiffDocument>().to_value());
     let wish = json!({ "required": true, "content": { "application/json": { "schema": generator.subschema_for::<Wish>().to_value() } } });
     let id = json!([{ "name": "id", "in": "path", "required": true, "schema": { "type": "string" }, "description": "The call's id, or the beginning of it." }]);
     json!({
         "/v1/log/calls": { "get": { "operationId": "calls", "summary": "The call log", "parameters": parameters(), "responses": log } },
+        "/v1/connections": { "get": { "operationId": "connections", "summary": "How each system stands, and how its answers went over time", "responses": connections } },
+        "/v1/config": { "get": { "operationId": "config", "summary": "The config version at work, and those before", "responses": config } },
+        "/v1/config/diff": { "get": { "operationId": "config_diff", "summary": "What differs between two config versions, file by file", "parameters": two(), "responses": config_diff } },
+        "/v1/config/effect": { "get": { "operationId": "config_effect", "summary": "What a config version would have done to a day's newest 500 calls that another did not", "parameters": of_effect(), "responses": effect } },
         "/v1/audit": { "get": { "operationId": "audit", "summary": "Who or what wrote which field of which record, and what people did", "parameters": of_trail(), "responses": trail } },
         "/v1/log/calls/{id}": { "get": { "operationId": "call", "summary": "One call's whole story", "parameters": id, "responses": one } },
         "/v1/log/calls/{id}/retry": { "post": { "operationId": "retry", "summary": "Work it again", "parameters": id, "requestBody": wish, "responses": done } },
         "/v1/log/calls/{id}/resolve": { "post": { "operationId": "resolve", "summary": "Say that it needs no more work, and why", "parameters": id, "requestBody": wish, "responses": done } },
     })
+}
+
+fn two() -> Value {
+    json!([
+        { "name": "from", "in": "query", "required": true, "schema": { "type": "string" }, "description": "A config version." },
+        { "name": "to", "in": "query", "schema": { "type": "string" }, "description": "Another; left out: the one at work." },
+    ])
+}
+
+fn of_effect() -> Value {
+    let mut parameters = two();
+    if let Some(all) = parameters.as_array_mut() {
+        all.push(json!({ "name": "day", "in": "query", "schema": { "type": "string" }, "description": "The day whose calls are meant, such as 2026-11-27; left out: yesterday." }));
+    }
+    parameters
 }
 
 fn of_trail() -> Value {

@@ -155,12 +155,19 @@ impl Versions {
         if let Some(project) = lock(&self.0.older).iter().find(|project| project.version.0 == version) {
             return Ok(project.clone());
         }
-        let parts = self.0.journal.config_get(version.to_owned()).await?.ok_or_else(|| VersionError::Unknown(version.to_owned()))?;
-        let files = files_of(&parts).ok_or_else(|| VersionError::Unreadable(version.to_owned()))?;
+        let files = self.files(version).await?;
         let project = resolve::load(&files).project.ok_or_else(|| VersionError::Unreadable(version.to_owned()))?;
         let project = Arc::new(project);
         self.remember(project.clone());
         Ok(project)
+    }
+
+    /// The files of a version, as they were written. What a person sees of it, and what is held against another one.
+    ///
+    /// Errors: see [`VersionError`].
+    pub async fn files(&self, version: &str) -> Result<Files, VersionError> {
+        let parts = self.0.journal.config_get(version.to_owned()).await?.ok_or_else(|| VersionError::Unknown(version.to_owned()))?;
+        files_of(&parts).ok_or_else(|| VersionError::Unreadable(version.to_owned()))
     }
 
     fn remember(&self, project: Arc<Project>) {

@@ -7,15 +7,17 @@ use std::ops::Range;
 /// Beyond so many cells of the table one large difference is taken for the whole of what lies between.
 const MAX_CELLS: usize = 4_000_000;
 
-/// Lines that differ: of the first text, of the second. From 1; one of them may be empty.
+/// Lines that differ. From 1; one of the two ranges may be empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Hunk {
-    pub(super) old: Range<u32>,
-    pub(super) new: Range<u32>,
+pub struct Hunk {
+    /// Of the first text.
+    pub old: Range<u32>,
+    /// Of the second text.
+    pub new: Range<u32>,
 }
 
 /// The differences between two texts, in order: the longest common sequence of lines is what stays.
-pub(super) fn hunks(old: &[&str], new: &[&str]) -> Vec<Hunk> {
+pub fn hunks(old: &[&str], new: &[&str]) -> Vec<Hunk> {
     let start = old.iter().zip(new).take_while(|(a, b)| a == b).count();
     let rest = old.len().min(new.len()) - start;
     let end = old.iter().rev().zip(new.iter().rev()).take(rest).take_while(|(a, b)| a == b).count();

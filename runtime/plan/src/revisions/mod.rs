@@ -13,6 +13,7 @@ mod unread;
 pub use blame::{Blame, Cause, Revision};
 pub use compare::{Compared, Revisions};
 pub use effect::{ContactChange, Effect, Kind, Move, Part};
+pub use lines::{Hunk, hunks};
 pub use replay::{Colleagues, Recorded, Replayed, assumed_turn, replay};
 pub use report::{Group, Report};
 pub use unread::Unread;

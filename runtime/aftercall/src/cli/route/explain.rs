@@ -6,11 +6,10 @@ use std::sync::Arc;
 use aftercall_plan::revisions::replay;
 use aftercall_plan::route::{ExplainedCall, RouteDocument, explain};
 
-use super::super::recorded::Recording;
 use super::super::talk::{self, data, talk as say};
-use super::super::then::{Then, colleagues};
 use super::super::{Format, ProjectDir, calls, dry};
 use crate::journal::{Journal, PlannedFilter};
+use crate::service::{Recording, Then, colleagues};
 use crate::view;
 
 #[derive(Debug, clap::Args)]

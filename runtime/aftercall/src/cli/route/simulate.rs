@@ -11,9 +11,9 @@ use aftercall_plan::route::{Load, explain};
 
 use super::super::recorded::Selection;
 use super::super::talk::{self, data, talk as say};
-use super::super::then::{Then, colleagues};
 use super::super::{Format, ProjectDir};
 use crate::journal::{Journal, SqliteJournal};
+use crate::service::{Then, colleagues};
 use crate::view;
 
 #[derive(Debug, clap::Args)]

@@ -16,6 +16,7 @@ use crate::connect::failure::Failure;
 use crate::connect::pointer;
 use crate::connect::read::{Found, Reader, object as parts};
 use crate::connect::request::{render, scope};
+use crate::meters::course;
 
 /// The searches in one account.
 pub(in crate::connect) struct Finds {
@@ -195,7 +196,9 @@ async fn ask(inner: &Arc<Inner>, groups: &[Vec<Waiting<Finds>>]) -> Vec<Result<F
         if (200..300).contains(&status) {
             return Found::read(decl, &body);
         }
-        Err(classify::of_value(&connection.connector.decl, Effect::Read, status, &reply.headers, &body, ""))
+        let failure = classify::of_value(&connection.connector.decl, Effect::Read, status, &reply.headers, &body, "");
+        course().failed(&connection.id, failure.class.as_str());
+        Err(failure)
     });
     each.collect()
 }

@@ -22,6 +22,7 @@ use crate::connect::pointer;
 use crate::connect::read::object;
 use crate::connect::request::{render, scope, timeout};
 use crate::connect::write::Writer;
+use crate::meters::course;
 
 /// Writes of one kind to one object in one account.
 pub(in crate::connect) struct Writes {
@@ -236,6 +237,7 @@ fn answered(
     let kind = decl.error_kind.as_ref().and_then(|place| pointer::first_text(&refusal, place));
     let status = kind.and_then(|kind| decl.error_status.get(&kind).copied()).unwrap_or(400);
     let failure = classify::of_value(&connection.connector.decl, Effect::Write, status, &reply.headers, &refusal, "");
+    course().failed(&connection.id, failure.class.as_str());
     if matches!(failure.class, ErrorClass::RateLimited | ErrorClass::Quota) {
         inner.account(connection).limiter.hold(many.request.bucket.as_deref(), failure.class, failure.retry_after);
     }

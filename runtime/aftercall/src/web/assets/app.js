@@ -37,6 +37,8 @@
       const now = fresh.getElementById(old.id);
       if (!now || now.innerHTML === old.innerHTML) continue;
       if ([...old.querySelectorAll(inputs)].some((input) => input === document.activeElement || input.value !== (input.defaultValue ?? input.value))) continue;
+      // What somebody has opened stays open.
+      for (const open of old.querySelectorAll("details[id][open]")) now.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
       const focus = document.activeElement;
       const line = old.contains(focus) && focus.closest("[id]")?.id;
       const place = line && [...document.getElementById(line).querySelectorAll("a, button")].indexOf(focus);

@@ -8,21 +8,21 @@ use aftercall_config::resolve;
 use aftercall_plan::revisions::Colleagues;
 
 use super::recorded::Recording;
-use crate::journal::Journal;
+use crate::journal::{self, Journal};
 use crate::work::files_of;
 
 /// The projects under which calls were recorded, by version; one that is not known any more is absent.
 #[derive(Default)]
-pub(super) struct Then(Mutex<BTreeMap<String, Option<Arc<Project>>>>);
+pub(crate) struct Then(Mutex<BTreeMap<String, Option<Arc<Project>>>>);
 
 impl Then {
     /// With projects that need not be read, since they are loaded.
-    pub(super) fn knowing<const N: usize>(projects: [&Arc<Project>; N]) -> Self {
+    pub(crate) fn knowing<const N: usize>(projects: [&Arc<Project>; N]) -> Self {
         Self(Mutex::new(projects.into_iter().map(|project| (project.version.0.clone(), Some(project.clone()))).collect()))
     }
 
     /// Reads those that a page needs. Errors: the journal's.
-    pub(super) async fn find(&self, journal: &dyn Journal, page: &[Recording]) -> anyhow::Result<()> {
+    pub(crate) async fn find(&self, journal: &dyn Journal, page: &[Recording]) -> Result<(), journal::Error> {
         for call in page {
             let version = &call.config;
             if version.is_empty() || self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(version) {
@@ -36,13 +36,16 @@ impl Then {
     }
 
     /// The project of a version, where it is known.
-    pub(super) fn of(&self, version: &str) -> Option<Arc<Project>> {
+    pub(crate) fn of(&self, version: &str) -> Option<Arc<Project>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(version).cloned().flatten()
     }
 }
 
 /// Ids of colleagues whom routes name by address and the journal has looked up, however long ago.
-pub(super) async fn colleagues<const N: usize>(journal: Option<&dyn Journal>, projects: [&Arc<Project>; N]) -> anyhow::Result<Colleagues> {
+pub(crate) async fn colleagues<const N: usize>(
+    journal: Option<&dyn Journal>,
+    projects: [&Arc<Project>; N],
+) -> Result<Colleagues, journal::Error> {
     let mut found = Colleagues::new();
     let Some(journal) = journal else { return Ok(found) };
     for pipeline in projects.into_iter().flat_map(|project| &project.pipelines) {
