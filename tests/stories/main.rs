@@ -25,6 +25,7 @@ mod follow_ups;
 mod formatting;
 mod full_disk;
 mod hard;
+mod looking;
 mod matching;
 mod minute;
 mod outages;

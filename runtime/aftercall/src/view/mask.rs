@@ -4,8 +4,32 @@
 
 /// What stands for a value that is not shown at all.
 pub(crate) const HIDDEN: &str = "***";
+/// Values of a call outcome, by how their paths begin, that a caller said, or that were made of what they said.
+const SAID: [&str; 6] = ["captured.", "transcript", "recording.", "summary", "appointment.notes", "follow_up.reason"];
+/// Values of a call outcome that are ours or the platform's, and no way to reach anybody.
+const OURS: [&str; 6] = ["id", "source", "started_at", "ended_at", "duration_s", "carrier_id"];
 /// Fewer digits are a time, an amount or a house number.
 const DIGITS: usize = 7;
+
+/// How much of a value of a call outcome is seen by who is not to know how callers are reached, by the value's path: pages and JSON say the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// All of it.
+    Whole,
+    /// Without the middle of numbers and addresses.
+    Masked,
+    /// Nothing.
+    Hidden,
+}
+
+/// See [`Seen`]. What is neither said nor ours is masked.
+pub(crate) fn of_outcome(path: &str) -> Seen {
+    if SAID.iter().any(|said| path.starts_with(said)) {
+        return Seen::Hidden;
+    }
+    let is_moment = matches!(path, "appointment.start" | "appointment.end" | "follow_up.due");
+    if OURS.contains(&path) || is_moment { Seen::Whole } else { Seen::Masked }
+}
 
 /// A text in which every number and every e-mail address lacks its middle: `+1312 *** 42`, `n***@***.example`. All else stays.
 pub(crate) fn mask(text: &str) -> String {

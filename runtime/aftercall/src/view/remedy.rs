@@ -65,7 +65,7 @@ mod tests {
         assert!(without.is_empty(), "{without:?}");
         assert_eq!(of_class("found_by_a_person"), None);
         // Whoever waits is worked again without anybody.
-        for class in ErrorClass::ALL {
+        for class in ErrorClass::ALL.iter().copied() {
             assert!(!while_away(class).contains("retry") && while_away(class).contains("by themselves"), "{}", class.as_str());
         }
     }

@@ -16,11 +16,10 @@ use super::page::Refusal;
 use super::{Person, Web, call};
 use crate::journal::LogFilter;
 use crate::view;
-use crate::view::mask::mask;
+use crate::view::mask::{HIDDEN, Seen, mask, of_outcome};
 
 /// What a viewer does not get: whatever a caller said, and what was made of it.
-const NOT_FOR_VIEWERS: [&str; 12] = [
-    "outcome",
+const NOT_FOR_VIEWERS: [&str; 11] = [
     "context",
     "decision",
     "plan",
@@ -43,7 +42,9 @@ pub(super) fn for_viewer(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 // The number of a plan is called so, too.
-                if NOT_FOR_VIEWERS.contains(&name.as_str()) && !value.is_number() {
+                if name == "outcome" && value.is_object() {
+                    outcome_for_viewer("", value);
+                } else if NOT_FOR_VIEWERS.contains(&name.as_str()) && !value.is_number() {
                     *value = Value::Null;
                 } else if !NAMES.contains(&name.as_str()) {
                     for_viewer(value);
@@ -54,6 +55,25 @@ pub(super) fn for_viewer(value: &mut Value) {
         // A moment has as many digits as a number that calls.
         Value::String(text) if text.parse::<Timestamp>().is_err() => *text = mask(text),
         _ => {}
+    }
+}
+
+/// A call outcome as a viewer may see it: as on the pages.
+fn outcome_for_viewer(path: &str, value: &mut Value) {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match value {
+        Value::Object(fields) => fields.iter_mut().for_each(|(name, value)| outcome_for_viewer(&below(name), value)),
+        Value::Array(items) => items.iter_mut().enumerate().for_each(|(at, value)| outcome_for_viewer(&below(&at.to_string()), value)),
+        Value::Null => {}
+        value => match of_outcome(path) {
+            Seen::Whole => {}
+            Seen::Masked => {
+                if let Value::String(text) = value {
+                    *text = mask(text);
+                }
+            }
+            Seen::Hidden => *value = HIDDEN.into(),
+        },
     }
 }
 
@@ -125,13 +145,21 @@ mod tests {
         let mut value = json!({
             "plan": 3, "received_at": "2026-11-27T15:00:00Z", "status_reason": "call +13125550142 back",
             "id": "json:550e8400-e29b-41d4-a716-446655440000", "question": "is it +13125550142?",
-            "outcome": {"caller": {"phone": "+13125550142"}}, "writes": [{"record_id": "003A", "receipt": [{"value": "x"}]}],
+            "outcome": {
+                "started_at": "2026-11-27T14:58:00Z", "outcome": "booked", "summary": "wants +13125550142 called", "captured": {"age": 42},
+                "caller": {"phone": "+13125550142", "name": "Nora"}, "tags": ["vip +13125550142"],
+            },
+            "writes": [{"record_id": "003A", "receipt": [{"value": "x"}]}],
         });
         for_viewer(&mut value);
         let expected = json!({
             "plan": 3, "received_at": "2026-11-27T15:00:00Z", "status_reason": null,
             "id": "json:550e8400-e29b-41d4-a716-446655440000", "question": "is it +1312 *** 42?",
-            "outcome": null, "writes": [{"record_id": "003A", "receipt": null}],
+            "outcome": {
+                "started_at": "2026-11-27T14:58:00Z", "outcome": "booked", "summary": "***", "captured": {"age": "***"},
+                "caller": {"phone": "+1312 *** 42", "name": "Nora"}, "tags": ["vip +1312 *** 42"],
+            },
+            "writes": [{"record_id": "003A", "receipt": null}],
         });
         assert_eq!(value, expected);
     }

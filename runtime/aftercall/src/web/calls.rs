@@ -28,7 +28,7 @@ pub(super) async fn page(State(web): State<Web>, person: Person, Query(pairs): P
     let counts = journal.log_counts(asked.filter.of.clone()).await?;
     let is_first = asked.filter.after.is_none();
     let main = html! {
-        h1 { "Calls" }
+        h1 { "Calls " span.soft { (received(&asked)) } }
         (presets(&asked, &zone, now))
         (filters(&asked, &project))
         div #summary data-live[is_first] aria-live="off" {
@@ -41,6 +41,27 @@ pub(super) async fn page(State(web): State<Web>, person: Person, Query(pairs): P
         }
     };
     Ok(page::page(&person, "Calls", "/calls", &main))
+}
+
+/// By what time they are chosen: a call that was delivered late is one of the day on which it came in.
+fn received(asked: &Asked) -> String {
+    match (asked.from.as_str(), asked.to.as_str()) {
+        ("", "") => "received at any time".to_owned(),
+        (from, to) if from == to => format!("received on {}", plain(from)),
+        (from, "") => format!("received since {}", plain(from)),
+        ("", to) => format!("received until {}", plain(to)),
+        (from, to) => format!("received from {} to {}", plain(from), plain(to)),
+    }
+}
+
+/// When a call came in and, where that was another time, when it had begun.
+fn moments(call: &CallSummary, zone: &TimeZone, with_day: bool) -> Markup {
+    let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
+    let began = call.started_at.filter(|began| began.as_second() != call.received_at.as_second());
+    html! {
+        a href=(call_address(&call.id)) { (time(call.received_at, zone, with_day)) }
+        @if let Some(began) = began { div.soft { "began " (time(began, zone, with_day || day(began) != day(call.received_at))) } }
+    }
 }
 
 fn presets(asked: &Asked, zone: &TimeZone, now: Timestamp) -> Markup {
@@ -79,7 +100,7 @@ fn filters(asked: &Asked, project: &Project) -> Markup {
     let kind = |text: &str| if text.contains('T') { "text" } else { "date" };
     html! {
         form.filters method="get" action="/calls" role="search" aria-label="Calls" {
-            label { "From" input type=(kind(&asked.from)) name="from" value=(asked.from); }
+            label { "Received from" input type=(kind(&asked.from)) name="from" value=(asked.from); }
             label { "To" input type=(kind(&asked.to)) name="to" value=(asked.to); }
             label.grow { "Name, number, e-mail, call or record" input type="search" name="q" value=(asked.q); }
             @for (name, title, chosen, words) in &choices {
@@ -162,9 +183,9 @@ fn table(person: &Person, asked: &Asked, log: &LogPage, zone: &TimeZone) -> Mark
             }
         } @else {
             table.calls {
-                caption { @match log.calls.len() { 1 => { "1 call" }, n => { (n) " calls" }, } @if log.next.is_some() { ", and more" } ", newest first; times in " (zone.iana_name().unwrap_or("the project's zone")) }
+                caption { @match log.calls.len() { 1 => { "1 call" }, n => { (n) " calls" }, } @if log.next.is_some() { ", and more" } ", the last received first; times in " (zone.iana_name().unwrap_or("the project's zone")) }
                 thead { tr {
-                    th scope="col" { "Time" } th scope="col" { "Caller" } th scope="col" { "Outcome" } th scope="col" { "Status" }
+                    th scope="col" { "Received" } th scope="col" { "Caller" } th scope="col" { "Outcome" } th scope="col" { "Status" }
                     th scope="col" { "Records" } th scope="col" { "Match" }
                 } }
                 tbody {
@@ -180,7 +201,7 @@ fn line(person: &Person, call: &CallSummary, zone: &TimeZone, with_day: bool) ->
     let (who, reach) = caller(person, &outcome);
     html! {
         tr id={ "call-" (call.seq) } data-line {
-            td { a href=(call_address(&call.id)) { (time(call.started_at.unwrap_or(call.received_at), zone, with_day)) } }
+            td { (moments(call, zone, with_day)) }
             th.long scope="row" { (who) @if !reach.is_empty() { " " span.soft { (reach) } } }
             td.long { (outcome.outcome.as_deref().map(plain).unwrap_or_default()) }
             td {

@@ -1,4 +1,5 @@
-//! `GET /reviews`: whose record is it? What people are asked about callers, the candidates side by side, and an answer by one click.
+//! `GET /reviews`: whose record is it? What people are asked about callers, the candidates side by side, and an answer by one click; what cannot be undone
+//! asks once more.
 //!
 //! An answer is the command line's: it is put on record, and whoever works the call moves what was written (`work::review`).
 
@@ -123,7 +124,12 @@ fn buttons(person: &Person, story: &Story, asked: &Asked, shown: &[&Candidate], 
             @for (at, one) in shown.iter().enumerate() {
                 (ask("is", &one.scored.id, &format!("It is {}", plain(&one.scored.name)), at == 0))
                 @if own.is_some_and(|own| own != one.scored.id) {
-                    (ask("merge", &one.scored.id, &format!("It is {}, and the new record is the same person", plain(&one.scored.name)), false))
+                    // What two records become cannot be taken apart again.
+                    details id={ "merge-" (story.call.seq.0) "-" (at) } {
+                        summary { "It is " (plain(&one.scored.name)) ", and the new record is the same person …" }
+                        p { "The record that this call made, " code { (own.unwrap_or_default()) } ", and that of " (plain(&one.scored.name)) ", " code { (one.scored.id) } ", become one in the system. That cannot be undone here." }
+                        (ask("merge", &one.scored.id, "Make one of the two records", false))
+                    }
                 }
             }
             (ask("new", "", "It is somebody new", false))

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::Person;
 use super::parts::{outside, plain, state, time};
 use crate::journal::{Story, WriteRow};
+use crate::view::mask::{self, Seen};
 use crate::view::remedy;
 
 /// A value on a page, as text.
@@ -57,10 +58,13 @@ pub(super) fn payloads(person: &Person, story: &Story, bodies: &[(i64, Vec<u8>)]
     }
 }
 
-/// A value of the outcome as somebody may see it: what was captured, and what was said, not at all by who may not.
+/// A value of the outcome as somebody may see it.
 fn of_outcome(person: &Person, name: &str, value: &str) -> String {
-    let is_said = ["captured.", "transcript", "recording.", "appointment.notes"].iter().any(|said| name.starts_with(said));
-    if is_said { person.sees_value(value).into_owned() } else { person.sees(value).into_owned() }
+    match mask::of_outcome(name) {
+        Seen::Whole => value.to_owned(),
+        Seen::Masked => person.sees(value).into_owned(),
+        Seen::Hidden => person.sees_value(value).into_owned(),
+    }
 }
 
 /// Every value below a value, by its path.
