@@ -17,6 +17,7 @@ mod command_line;
 mod config_tests;
 mod connections;
 mod context;
+mod dead_letters;
 mod describe;
 mod diffs;
 mod dry_run;

@@ -47,6 +47,11 @@ impl Said {
         Self { seen: Some(seen.to_owned()), reason: reason.to_owned(), version: None }
     }
 
+    /// The same, of whoever was shown what this version would do.
+    pub(super) fn under(self, version: Option<String>) -> Self {
+        Self { version, ..self }
+    }
+
     /// A program says why, and has seen no page.
     pub(super) fn because(reason: &str) -> Self {
         Self { reason: reason.to_owned(), ..Self::default() }

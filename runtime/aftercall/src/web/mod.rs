@@ -24,6 +24,7 @@ mod page;
 mod parts;
 mod person;
 mod plot;
+mod replan;
 mod reviews;
 mod story;
 mod versions;
@@ -90,6 +91,7 @@ pub fn router(web: Web) -> Router {
         .route("/dead", get(dead::page))
         .route("/dead/retry", post(dead::retry))
         .route("/dead/resolve", post(dead::resolve))
+        .route("/dead/replan", get(replan::page).post(replan::replan))
         .route("/reviews", get(reviews::page))
         .route("/reviews/answer", post(reviews::answer))
         .route("/connections", get(connections::page))

@@ -21,6 +21,8 @@ const ROLES: &[(Method, &str, Role)] = &[
     (Method::GET, "/dead", Viewer),
     (Method::POST, "/dead/retry", Operator),
     (Method::POST, "/dead/resolve", Operator),
+    (Method::GET, "/dead/replan", Operator),
+    (Method::POST, "/dead/replan", Operator),
     (Method::GET, "/reviews", Operator),
     (Method::POST, "/reviews/answer", Operator),
     (Method::GET, "/connections", Viewer),
