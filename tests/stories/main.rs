@@ -30,6 +30,7 @@ mod looking;
 mod matching;
 mod minute;
 mod outages;
+mod people;
 mod privacy;
 mod receipts;
 mod refusals;

@@ -52,6 +52,9 @@ enum Command {
         /// What they may do from now on: viewer, operator, admin
         #[arg(value_parser = role)]
         role: Role,
+        /// Also where no admin is left
+        #[arg(long)]
+        force: bool,
         #[command(flatten)]
         project: ProjectDir,
     },
@@ -62,6 +65,16 @@ enum Command {
         /// Let them in again
         #[arg(long)]
         undo: bool,
+        /// Also where no admin is left
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        project: ProjectDir,
+    },
+    /// Ends whatever is signed in under this name; they may sign in again
+    SignOut {
+        /// The user
+        name: String,
         #[command(flatten)]
         project: ProjectDir,
     },
@@ -135,13 +148,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
                 Format::Json => data(&format!("{:#}\n", json!({"version": 1, "users": users}))),
             }
         }
-        Command::Role { name, role, project } => {
-            let change = AccessChange::UserRole { name: name.clone(), role: *role };
+        Command::Role { name, role, force, project } => {
+            let change = AccessChange::UserRole { name: name.clone(), role: *role, force: *force };
             put(project, change, "user role", &format!("{name}, {role}"))?;
             say(&format!("{name} is {role} from now on, and has to sign in again\n"));
         }
-        Command::Disable { name, undo, project } => {
-            let change = AccessChange::UserDisabled { name: name.clone(), disabled: !undo };
+        Command::SignOut { name, project } => {
+            put(project, AccessChange::UserSignedOut { name: name.clone() }, "user sign-out", name)?;
+            say(&format!("{name} is signed out, and may sign in again\n"));
+        }
+        Command::Disable { name, undo, force, project } => {
+            let change = AccessChange::UserDisabled { name: name.clone(), disabled: !undo, force: *force };
             put(project, change, if *undo { "user enable" } else { "user disable" }, name)?;
             say(&format!("{name} {}\n", if *undo { "may sign in again" } else { "is signed out and kept out" }));
         }
@@ -203,10 +220,14 @@ fn put(project: &ProjectDir, change: AccessChange, what: &str, about: &str) -> a
     let path = crate::load::journal_path(&project.project);
     let now = Timestamp::now();
     let deed = Deed::new(now, talk::who(None), Way::Cli, what).about(about);
-    match SqliteJournal::open(SqliteOptions::at(&path), now) {
-        Ok(journal) => Ok(talk::runtime()?.block_on(journal.access_put(change, deed))?),
-        Err(journal::Error::InUse { .. }) => Ok(access_beside(&path, change, &deed)?),
-        Err(error) => Err(error.into()),
+    let done = match SqliteJournal::open(SqliteOptions::at(&path), now) {
+        Ok(journal) => talk::runtime()?.block_on(journal.access_put(change, deed)),
+        Err(journal::Error::InUse { .. }) => access_beside(&path, change, &deed),
+        Err(error) => Err(error),
+    };
+    match done {
+        Err(error @ journal::Error::LastAdmin { .. }) => Err(anyhow::anyhow!("{error}, or say --force")),
+        done => Ok(done?),
     }
 }
 

@@ -59,6 +59,12 @@ pub enum Error {
         /// What it is, by its name.
         what: String,
     },
+    /// Nobody would be left who may let people in.
+    #[error("`{name}` is the only admin who is not kept out; make somebody else an admin first")]
+    LastAdmin {
+        /// The user.
+        name: String,
+    },
     /// Another process owns the file.
     #[error("{} is in use by process {pid}; stop it, or ask it over its own address, or give this one another journal", .path.display())]
     InUse {

@@ -22,6 +22,7 @@ mod live;
 mod openapi;
 mod page;
 mod parts;
+mod people;
 mod person;
 mod plot;
 mod replan;
@@ -99,6 +100,15 @@ pub fn router(web: Web) -> Router {
         .route("/config", get(config::page))
         .route("/config/diff", get(versions::diff))
         .route("/config/effect", get(versions::effect_page))
+        .route("/people", get(people::page))
+        .route("/people/add", post(people::add))
+        .route("/people/role", post(people::role))
+        .route("/people/disable", post(people::disable))
+        .route("/people/password", post(people::password))
+        .route("/people/sign-out", post(people::sign_out))
+        .route("/people/tokens/add", post(people::token_add))
+        .route("/people/tokens/revoke", post(people::token_revoke))
+        .route("/v1/people", get(people::json))
         .route("/v1/config", get(versions::json))
         .route("/v1/config/diff", get(versions::diff_json))
         .route("/v1/config/effect", get(versions::effect_json))

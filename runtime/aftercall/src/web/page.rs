@@ -10,13 +10,14 @@ use super::form::form;
 use super::{Person, Role, assets};
 
 /// The rooms that the header leads to: where, how it is called, and who is let in.
-const ROOMS: [(&str, &str, Role); 6] = [
+const ROOMS: [(&str, &str, Role); 7] = [
     ("/calls", "Calls", Role::Viewer),
     ("/reviews", "Reviews", Role::Operator),
     ("/dead", "Dead letters", Role::Viewer),
     ("/connections", "Connections", Role::Viewer),
     ("/audit", "Trail", Role::Operator),
     ("/config", "Config", Role::Admin),
+    ("/people", "People", Role::Admin),
 ];
 
 /// A page. `here` is the room that it stands in.
@@ -131,7 +132,9 @@ impl From<crate::journal::Error> for Refusal {
         use crate::journal::Error;
         match error {
             Error::AmbiguousPrefix { .. } | Error::NotFound { .. } => Self::missing(error.to_string()),
-            Error::Leased { .. } | Error::Changed { .. } => Self::new(StatusCode::CONFLICT, "conflict", error.to_string()),
+            Error::Leased { .. } | Error::Changed { .. } | Error::AlreadyThere { .. } | Error::LastAdmin { .. } => {
+                Self::new(StatusCode::CONFLICT, "conflict", error.to_string())
+            }
             error => {
                 tracing::error!(%error, "a page could not be read from the journal");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "journal", format!("the journal could not answer: {error}"))

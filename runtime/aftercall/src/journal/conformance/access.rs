@@ -37,7 +37,7 @@ pub(in crate::journal) async fn a_name_is_taken_once(journal: &dyn Journal) -> C
     journal.access_put(user("ann", Role::Admin), deed("user add", 1)).await?;
     let again = journal.access_put(user("ann", Role::Viewer), deed("user add", 2)).await;
     assert!(matches!(&again, Err(Error::AlreadyThere { what }) if what == "user `ann`"), "{again:?}");
-    let nobody = AccessChange::UserRole { name: "eve".to_owned(), role: Role::Admin };
+    let nobody = AccessChange::UserRole { name: "eve".to_owned(), role: Role::Admin, force: false };
     assert!(matches!(journal.access_put(nobody, deed("user role", 3)).await, Err(Error::NotFound { .. })));
     let users: Vec<(String, Role, bool)> = journal.users().await?.into_iter().map(|u| (u.name, u.role, u.disabled)).collect();
     assert_eq!(users, [("ann".to_owned(), Role::Admin, false), ("ben".to_owned(), Role::Viewer, false)]);
@@ -51,9 +51,10 @@ pub(in crate::journal) async fn what_changes_about_a_user_ends_their_sessions(jo
     journal.access_put(user("ann", Role::Operator), deed("user add", 0)).await?;
     let name = || "ann".to_owned();
     let changes = [
-        AccessChange::UserRole { name: name(), role: Role::Viewer },
+        AccessChange::UserRole { name: name(), role: Role::Viewer, force: false },
         AccessChange::UserPassword { name: name(), hash: "hash 1".to_owned() },
-        AccessChange::UserDisabled { name: name(), disabled: true },
+        AccessChange::UserSignedOut { name: name() },
+        AccessChange::UserDisabled { name: name(), disabled: true, force: false },
     ];
     for change in changes {
         sign_in(journal, 1, None, "hash 1", 10).await?;
@@ -62,6 +63,25 @@ pub(in crate::journal) async fn what_changes_about_a_user_ends_their_sessions(jo
         assert_eq!(counts(journal, 1, 13).await?, None);
     }
     Ok(())
+}
+
+pub(in crate::journal) async fn the_only_admin_stays_one(journal: &dyn Journal) -> Case {
+    journal.access_put(user("ann", Role::Admin), deed("user add", 0)).await?;
+    journal.access_put(user("ben", Role::Operator), deed("user add", 1)).await?;
+    let role = |name: &str, role, force| AccessChange::UserRole { name: name.to_owned(), role, force };
+    let out = |name: &str, force| AccessChange::UserDisabled { name: name.to_owned(), disabled: true, force };
+    for change in [role("ann", Role::Operator, false), out("ann", false)] {
+        let refused = journal.access_put(change, deed("user", 2)).await;
+        assert!(matches!(&refused, Err(Error::LastAdmin { name }) if name == "ann"), "{refused:?}");
+    }
+    assert_eq!(journal.deeds(DeedFilter { limit: 9, ..DeedFilter::default() }).await?.len(), 2, "what did not happen is not on the trail");
+    // Whoever is none, and whoever stays one, is nobody's last.
+    journal.access_put(role("ann", Role::Admin, false), deed("user role", 3)).await?;
+    journal.access_put(role("ben", Role::Admin, false), deed("user role", 4)).await?;
+    journal.access_put(out("ann", false), deed("user disable", 5)).await?;
+    let refused = journal.access_put(role("ben", Role::Viewer, false), deed("user role", 6)).await;
+    assert!(matches!(refused, Err(Error::LastAdmin { .. })), "who is kept out does not count");
+    journal.access_put(role("ben", Role::Viewer, true), deed("user role", 7)).await
 }
 
 pub(in crate::journal) async fn a_session_is_over_in_its_time(journal: &dyn Journal) -> Case {
@@ -95,7 +115,7 @@ pub(in crate::journal) async fn who_is_kept_out_meanwhile_does_not_come_in(journ
     assert!(matches!(sign_in(journal, 1, None, "hash 1", 0).await, Err(Error::NotFound { .. })), "there is no such user");
     journal.access_put(user("ann", Role::Operator), deed("user add", 0)).await?;
     assert!(matches!(sign_in(journal, 1, None, "hash 0", 0).await, Err(Error::NotFound { .. })), "another password by now");
-    let out = |disabled| AccessChange::UserDisabled { name: "ann".to_owned(), disabled };
+    let out = |disabled| AccessChange::UserDisabled { name: "ann".to_owned(), disabled, force: false };
     journal.access_put(out(true), deed("user disable", 1)).await?;
     assert!(matches!(sign_in(journal, 1, None, "hash 1", 2).await, Err(Error::NotFound { .. })), "kept out by now");
     journal.access_put(out(false), deed("user enable", 3)).await?;

@@ -132,6 +132,7 @@ macro_rules! every_case {
             access {
                 a_name_is_taken_once
                 what_changes_about_a_user_ends_their_sessions
+                the_only_admin_stays_one
                 a_session_is_over_in_its_time
                 the_session_before_ends
                 who_is_kept_out_meanwhile_does_not_come_in

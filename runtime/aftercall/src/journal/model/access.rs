@@ -46,12 +46,14 @@ pub enum AccessChange {
         /// The hash of their password.
         hash: Option<String>,
     },
-    /// Another role. Their sessions end: a page that is open must not keep rights that are gone.
+    /// Another role. Their sessions end: a page that is open must not keep rights that are gone. Errors: `LastAdmin`.
     UserRole {
         /// Whose.
         name: String,
         /// The new one.
         role: Role,
+        /// Also where nobody is left who may let people in.
+        force: bool,
     },
     /// Another password. Their sessions end: whoever knew the old one is out.
     UserPassword {
@@ -60,12 +62,19 @@ pub enum AccessChange {
         /// The hash of the new one.
         hash: String,
     },
-    /// Kept out, or let in again. Their sessions end.
+    /// Kept out, or let in again. Their sessions end. Errors: `LastAdmin`.
     UserDisabled {
         /// Whose.
         name: String,
         /// Whether they are kept out.
         disabled: bool,
+        /// Also where nobody is left who may let people in.
+        force: bool,
+    },
+    /// Their sessions end; they may sign in again.
+    UserSignedOut {
+        /// Whose.
+        name: String,
     },
     /// A new token. Errors: `AlreadyThere`.
     TokenAdded {
@@ -92,6 +101,7 @@ impl std::fmt::Debug for AccessChange {
             Self::UserRole { .. } => "UserRole",
             Self::UserPassword { .. } => "UserPassword",
             Self::UserDisabled { .. } => "UserDisabled",
+            Self::UserSignedOut { .. } => "UserSignedOut",
             Self::TokenAdded { .. } => "TokenAdded",
             Self::TokenRevoked { .. } => "TokenRevoked",
         })

@@ -10,6 +10,7 @@ mod sign_in;
 mod who;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
@@ -32,9 +33,19 @@ pub(super) struct Door {
     hashing: Arc<Semaphore>,
 }
 
+/// How long a password waits for its turn.
+const TURN: Duration = Duration::from_secs(5);
+
 impl Door {
     /// Errors: the machine has no random numbers.
     pub(super) fn new() -> Result<Self, String> {
         Ok(Self { key: Arc::new(new_session()?), hashing: Arc::new(Semaphore::new(AT_ONCE)) })
+    }
+
+    /// Does what takes long on purpose, beside the threads that serve others and in its turn. `None`: too many passwords are in hand.
+    pub(super) async fn slowly<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let turn = tokio::time::timeout(TURN, self.hashing.clone().acquire_owned()).await.ok()?.ok()?;
+        let done = tokio::task::spawn_blocking(move || (work(), turn)).await;
+        done.ok().map(|(done, _turn)| done)
     }
 }

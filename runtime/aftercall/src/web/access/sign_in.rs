@@ -3,7 +3,6 @@
 //! Who there is, a wrong name, a wrong password and somebody kept out are told apart by nothing: not by words, and not by time.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use axum::extract::{Form, FromRequest as _, Query, Request, State};
 use axum::http::{StatusCode, Uri, header};
@@ -32,9 +31,6 @@ const ADDRESS: u32 = 20;
 
 /// Tries for one name, from wherever. More than one address has, so that nobody is kept out by somebody else's tries from one.
 const NAME: u32 = 50;
-
-/// How long a password waits for its turn to be checked.
-const TURN: Duration = Duration::from_secs(5);
 
 /// Where somebody goes who came for nothing in particular.
 const HOME: &str = "/calls";
@@ -175,12 +171,10 @@ impl Web {
         }
         let user = journal.users().await?.into_iter().find(|user| user.name == name && !user.disabled);
         let kept = user.as_ref().and_then(|user| user.hash.clone());
-        let Ok(Ok(turn)) = tokio::time::timeout(TURN, self.door.hashing.clone().acquire_owned()).await else {
+        let hash = kept.clone();
+        let Some(known) = self.door.slowly(move || verify(&password, kept.as_deref())).await else {
             return Err(Not::Able("too many passwords are being checked".to_owned()));
         };
-        let hash = kept.clone();
-        let checked = tokio::task::spawn_blocking(move || (verify(&password, kept.as_deref()), turn));
-        let known = checked.await.is_ok_and(|(known, _turn)| known);
         let Some(UserRow { name: user, .. }) = user.filter(|_| known) else {
             tracing::warn!(from, "somebody was not let in");
             return Err(Not::Known);

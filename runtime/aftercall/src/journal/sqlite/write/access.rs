@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use super::super::{
     super::{
         error::Error,
-        model::{AccessChange, Deed, Key, NewSession, SignInTry},
+        model::{AccessChange, Deed, Key, NewSession, Role, SignInTry},
     },
     fault::Fault,
     queue::Tx,
@@ -21,7 +21,10 @@ pub(crate) fn access_put(tx: &mut Tx<'_>, change: AccessChange, deed: &Deed) -> 
             let sql = "INSERT OR IGNORE INTO users (name, role, hash, disabled, created_at, changed_at) VALUES (?1, ?2, ?3, 0, ?4, ?4)";
             new(tx.conn.prepare_cached(sql)?.execute(params![name, role, hash, now])?, || format!("user `{name}`"))?;
         }
-        AccessChange::UserRole { name, role } => {
+        AccessChange::UserRole { name, role, force } => {
+            if role < Role::Admin && !force {
+                leaves_an_admin(tx, &name)?;
+            }
             let sql = "UPDATE users SET role = ?2, changed_at = ?3 WHERE name = ?1";
             changed(tx.conn.prepare_cached(sql)?.execute(params![name, role, now])?, || format!("user `{name}`"))?;
             end_all(tx, &name)?;
@@ -31,9 +34,17 @@ pub(crate) fn access_put(tx: &mut Tx<'_>, change: AccessChange, deed: &Deed) -> 
             changed(tx.conn.prepare_cached(sql)?.execute(params![name, hash, now])?, || format!("user `{name}`"))?;
             end_all(tx, &name)?;
         }
-        AccessChange::UserDisabled { name, disabled } => {
+        AccessChange::UserDisabled { name, disabled, force } => {
+            if disabled && !force {
+                leaves_an_admin(tx, &name)?;
+            }
             let sql = "UPDATE users SET disabled = ?2, changed_at = ?3 WHERE name = ?1";
             changed(tx.conn.prepare_cached(sql)?.execute(params![name, disabled, now])?, || format!("user `{name}`"))?;
+            end_all(tx, &name)?;
+        }
+        AccessChange::UserSignedOut { name } => {
+            let known = tx.conn.prepare_cached("SELECT 1 FROM users WHERE name = ?1")?.exists([&name])?;
+            changed(usize::from(known), || format!("user `{name}`"))?;
             end_all(tx, &name)?;
         }
         AccessChange::TokenAdded { name, key, role, ends_at } => {
@@ -54,6 +65,13 @@ fn new(rows: usize, what: impl FnOnce() -> String) -> Result<(), Fault> {
 
 fn changed(rows: usize, what: impl FnOnce() -> String) -> Result<(), Fault> {
     if rows == 0 { Err(Error::NotFound { what: what() }.into()) } else { Ok(()) }
+}
+
+/// Errors: this is an admin who may come in, and there is no other.
+fn leaves_an_admin(tx: &mut Tx<'_>, name: &str) -> Result<(), Fault> {
+    let sql = "SELECT name FROM users WHERE role = ?1 AND disabled = 0 LIMIT 2";
+    let admins: Vec<String> = tx.conn.prepare_cached(sql)?.query_map([Role::Admin], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    if admins == [name] { Err(Error::LastAdmin { name: name.to_owned() }.into()) } else { Ok(()) }
 }
 
 fn end_all(tx: &mut Tx<'_>, user: &str) -> Result<(), Fault> {
