@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { chromium } from "playwright-core";
-import { Desk, PASSWORD, eventually } from "./desk.mjs";
+import { Desk, PASSWORD, day, eventually } from "./desk.mjs";
 
 const [binary, what, folder] = process.argv.slice(2);
 if (!binary) {
@@ -353,6 +353,46 @@ await check("Call: re-plan shows the difference first, and then does it", async 
   assert.deepEqual(made.map((row) => row.Insurance__c), ["unknown"]);
 });
 
+// ---- Reviews, Connections, Config
+
+await check("Reviews: making one of two records asks once more, also without script", async () => {
+  const page = await (await visitor({ javaScriptEnabled: false })).go("/reviews");
+  const button = page.getByRole("button", { name: "Make one of the two records" }).first();
+  assert.equal(await button.isVisible(), false);
+  await page.locator("summary", { hasText: "the new record is the same person" }).first().click();
+  assert.ok(await button.isVisible());
+  assert.match(await page.text(), /That cannot be undone here/);
+});
+
+await check("Connections: answers and errors over time, drawn and as numbers, and what is open stays open", async () => {
+  const page = await (await visitor()).go("/connections");
+  const crm = page.getByRole("region", { name: "crm", exact: true });
+  const drawing = crm.getByRole("img", { name: /^How long answers of crm took\. Lately half within \d+/ });
+  const box = await drawing.boundingBox();
+  assert.ok(box.width > 200 && box.height > 50, JSON.stringify(box));
+  assert.match(await drawing.locator("path.p99").getAttribute("d"), /^M\d+ [\d.]+H\d+/);
+  assert.match(await crm.innerText(), /invalid \d+/);
+  await crm.locator("summary").click();
+  await page.evaluate(() => { document.getElementById("courses").dataset.before = "yes"; });
+  await desk.deliver("live-3", { phone: "+15125559203", name: "Ada Winter" });
+  await page.locator("#courses:not([data-before])").waitFor();
+  assert.ok(await crm.getByRole("columnheader", { name: "99 of 100" }).isVisible(), "what was opened stays open");
+  await page.getByRole("link", { name: "Last 24 hours" }).click();
+  assert.match(await page.text(), /by the half hour/);
+});
+
+await check("Config: two versions are held against each other, line by line and over the calls of a day", async () => {
+  const page = await (await visitor()).go("/config");
+  await page.getByRole("button", { name: "What differs" }).click();
+  assert.match(await page.text(), /contact\.toml[\s\S]*\+ Insurance__c = /);
+  assert.equal(await page.locator("pre.diff ins").count(), 1);
+  await page.getByLabel("Calls of").fill(day(0));
+  await page.getByRole("button", { name: "The effect on these calls" }).click();
+  assert.match(await page.text(), /\d+ of \d+ calls change[\s\S]*Nothing was read and nothing was written/);
+  assert.match(await page.getByRole("row", { name: /Insurance__c/ }).first().innerText(), /unknown/);
+  assert.deepEqual(await barriers(page), []);
+});
+
 // ---- Trail
 
 await check("Trail: who wrote what, and what people did", async () => {
@@ -383,7 +423,7 @@ await check("without script: filter, read, and act", async () => {
   assert.match(await page.text(), /It is resolved/);
 });
 
-const pages = [["Calls", ALL], ["a call", call("priya")], ["a call that gave up", call("dead-4")], ["a call in review", call("household")], ["re-plan", `${call("dead-4")}/replan`], ["Trail", "/audit"], ["a page that is not there", "/calls/nobody"]];
+const pages = [["Calls", ALL], ["a call", call("priya")], ["a call that gave up", call("dead-4")], ["a call in review", call("household")], ["re-plan", `${call("dead-4")}/replan`], ["Trail", "/audit"], ["Dead letters", "/dead"], ["Reviews", "/reviews"], ["Connections", "/connections"], ["Connections over a day", "/connections?over=day"], ["Config", "/config"], ["People", "/people"], ["a page that is not there", "/calls/nobody"]];
 for (const [name, path] of pages) await usable(name, path);
 for (const [name, path] of [...pages, ["a hostile name", call("script")], ["a long name", call("long")]]) await narrow(name, path);
 
@@ -438,6 +478,64 @@ await check("a viewer sees masked values and no buttons", async () => {
   }
 });
 
+await check("Dead letters: equal failures are one, and all of a kind are planned anew after a look", async () => {
+  const wants = (required) => desk.control(desk.crm, "configure", { custom_fields: { Contact: [
+    { name: "Insurance__c", type: "string", length: 40 }, { name: "Referral__c", type: "string", length: 40, required }] } });
+  await wants(true);
+  const ids = [1, 2, 3, 4, 5, 6].map((n) => `many-${n}`);
+  for (const [n, id] of ids.entries()) await desk.deliver(id, { phone: `+1512555930${n}`, name: `Mira Sand${n}` }, { summary: "Wants to be a patient." });
+  const before = await desk.settled("json:waits");
+  for (const id of ids) assert.equal(before[`json:${id}`], "dead");
+  await wants(false);
+  const page = await visitor();
+  await as("olga")(page);
+  await page.go("/dead");
+  const group = page.getByRole("region", { name: /^invalid/ });
+  assert.match(await group.innerText(), /Asked for by \S+:\d+/);
+  const rest = group.locator("details").first();
+  await rest.locator("summary").click();
+  assert.ok(await rest.getByRole("link").first().isVisible());
+  assert.deepEqual(await barriers(page), []);
+  await group.getByRole("link", { name: "Re-plan under the current version" }).click();
+  assert.match(await page.text(), /calls? would be worked otherwise/);
+  assert.deepEqual(await barriers(page), []);
+  await page.getByRole("button", { name: /^Work \d+ calls so$/ }).click();
+  await page.locator("[role=status]", { hasText: "in hand now" }).waitFor();
+  const status = await desk.settled("json:waits");
+  for (const id of ids) assert.equal(status[`json:${id}`], "landed");
+  assert.equal((await desk.rows("Contact")).filter((row) => /^Sand/.test(row.LastName)).length, 6);
+});
+
+await check("People: an admin lets somebody in, and cannot lock everybody out", async () => {
+  desk.user("ada", "admin");
+  const page = await visitor();
+  await as("ada")(page);
+  await page.getByRole("link", { name: "People" }).click();
+  const fresh = page.locator("form[action='/people/add']");
+  await fresh.getByLabel("Name").fill("nils");
+  await fresh.getByLabel("Role").selectOption("operator");
+  await fresh.getByLabel("Password").fill(PASSWORD);
+  await fresh.getByRole("button", { name: "Add" }).click();
+  await page.locator("[role=status]", { hasText: "They may sign in" }).waitFor();
+  const nils = await visitor();
+  await as("nils")(nils);
+  assert.match(await nils.locator(".who").innerText(), /nils operator/);
+  await page.getByRole("button", { name: "Keep out nils" }).click();
+  await page.locator("[role=status]", { hasText: "kept out" }).waitFor();
+  await nils.go("/calls");
+  assert.match(nils.url(), /sign-in/);
+  await page.getByRole("button", { name: "Keep out ada" }).click();
+  assert.match(await page.text(), /`ada` is the only admin who is not kept out/);
+  await page.go("/people");
+  assert.deepEqual(await barriers(page), []);
+  const token = page.locator("form[action='/people/tokens/add']");
+  await token.getByLabel("Name of the new token").fill("wall");
+  await token.getByRole("button", { name: "Make a token" }).click();
+  assert.match(await page.locator("[role=status]").innerText(), /aftercall_\S{43}/);
+});
+
+await usable("People with users", "/people", as("ada"));
+await narrow("People with users", "/people", as("ada"));
 await usable("signing in", "/sign-in");
 await narrow("signing in", "/sign-in");
 await usable("Calls of a viewer", ALL, as("vera"));
