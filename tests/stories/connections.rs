@@ -49,7 +49,7 @@ fn answers_and_errors_over_time() {
             "95 of 100 within ",
             "aria-label=\"How long answers of crm took. Lately half within ",
             "<path class=\"p99\" d=\"M",
-            "Errors by class",
+            "errors by class",
             "<span>invalid <strong>",
             "As numbers",
             "data-is=\"Errors\">invalid ",

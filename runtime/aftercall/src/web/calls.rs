@@ -60,7 +60,7 @@ fn moments(call: &CallSummary, zone: &TimeZone, with_day: bool) -> Markup {
     let began = call.started_at.filter(|began| began.as_second() != call.received_at.as_second());
     html! {
         a href=(call_address(&call.id)) { (time(call.received_at, zone, with_day)) }
-        @if let Some(began) = began { div.soft { "began " (time(began, zone, with_day || day(began) != day(call.received_at))) } }
+        @if let Some(began) = began { div.soft.nowrap { "began " (time(began, zone, day(began) != day(call.received_at))) } }
     }
 }
 

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::page::{self, Refusal};
-use super::parts::{number, plain, state, time};
+use super::parts::{marked, number, plain, time};
 use super::versions::{choice, versions};
 use super::{Person, Role, Web};
 use crate::journal::{ReloadFilter, ReloadRow, ReloadState};
@@ -57,9 +57,9 @@ fn line(row: &ReloadRow, zone: &TimeZone) -> Markup {
     let (changed, gone) = (names("changed"), names("gone"));
     html! { tr {
         td { (time(row.changed_at, zone, true)) }
-        td { (state(shape)) " " (word) }
-        td { code { (row.version.as_deref().unwrap_or("–")) } }
-        td { (row.asked_by) }
+        td { (marked(shape, word)) }
+        td data-is="Version" { code { (row.version.as_deref().unwrap_or("–")) } }
+        td data-is="Set off by" { (row.asked_by) }
         td {
             @if let Some(why) = detail["why"].as_str() { p { (plain(why)) } }
             @if !changed.is_empty() { p { "changed: " @for (at, name) in changed.iter().take(12).enumerate() { @if at > 0 { ", " } code { (name) } } @if changed.len() > 12 { " and " (changed.len() - 12) " more" } } }

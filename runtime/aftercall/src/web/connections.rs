@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::calls::Pairs;
 use super::page::{self, Refusal};
-use super::parts::{number, state, time};
+use super::parts::{marked, number, time};
 use super::{Person, Web, plot};
 use crate::connect;
 use crate::meters::{Grain, Slot, course};
@@ -37,13 +37,13 @@ pub(super) async fn page(State(web): State<Web>, person: Person, Query(pairs): P
                 tbody {
                     @for (id, connection) in &project.connections { tr {
                         th scope="row" { (id) }
-                        td { (connection.connector.decl.title) }
+                        td data-is="System" { (connection.connector.decl.title) }
                         (line(standings.get(id), parked.get(id).copied().unwrap_or(0)))
                     } }
                     @for id in &gone { tr {
                         th scope="row" { (id) }
-                        td {} td { (state("held")) " not in the project any more: calls wait until it is there again" } td {}
-                        td { (number(parked.get(*id).copied().unwrap_or(0))) } td {} td {}
+                        td {} td data-is="Standing" { (marked("held", "not in the project any more")) ": calls wait until it is there again" } td {}
+                        td data-is="Calls that wait" { (number(parked.get(*id).copied().unwrap_or(0))) } td {} td {}
                     } }
                 }
             } }
@@ -74,31 +74,31 @@ fn since(now: Timestamp) -> Timestamp {
 fn line(standing: Option<&connect::Standing>, waiting: u64) -> Markup {
     let alone = standing.and_then(|standing| standing.left_alone);
     html! {
-        td {
+        td data-is="Standing" {
             @match alone {
                 Some((since, class)) => {
-                    (state("held")) " left alone for " (span(since)) ", since it was " (class.as_str().replace('_', " "))
+                    (marked("held", &format!("left alone for {}", span(since)))) ", since it was " (class.as_str().replace('_', " "))
                     div.soft { (remedy::while_away(class)) }
                 },
-                None => { (state("applied")) " in use" },
+                None => (marked("applied", "in use")),
             }
         }
-        td { (standing.map_or("none", |standing| standing.credentials)) }
-        td { (number(waiting)) }
+        td data-is="Credentials" { (standing.map_or("none", |standing| standing.credentials)) }
+        td data-is="Calls that wait" { (number(waiting)) }
         @match standing {
             Some(standing) => {
-                td {
+                td data-is="Requests" {
                     (standing.usage.in_flight) " of " (standing.usage.concurrency) " under way"
                     @if standing.usage.waiting > 0 { ", " (standing.usage.waiting) " in line" }
                     @if let Some(held) = standing.usage.held_for { div.soft { "paced by the system for " (span(held)) } }
                 }
-                td {
+                td data-is="Left" {
                     @if let Some(left) = standing.usage.remaining { (number(left)) " in its window" }
                     @if let Some((used, most)) = standing.usage.allowance { div { (number(used)) " of " (number(most)) " used of its allowance" } }
                     @if standing.usage.remaining.is_none() && standing.usage.allowance.is_none() { span.soft { "it does not say" } }
                 }
             },
-            None => { td { span.soft { "none yet" } } td {} },
+            None => { td data-is="Requests" { span.soft { "none yet" } } td {} },
         }
     }
 }

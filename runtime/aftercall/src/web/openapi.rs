@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::api::Wish;
 use super::filter::{DECISIONS, MOST};
 use super::{connections, versions};
-use crate::journal::{CallStatus, CallSummary, LogCounts, Story};
+use crate::journal::{CallStatus, CallSummary, LogCounts, Story, TokenRow, UserRow};
 use crate::trail::Line;
 
 /// A page of the call log.
@@ -47,6 +47,18 @@ struct Trail {
     trail: Vec<Line>,
     /// What to send as `after` for the next page; null where there is nothing more.
     next: Option<String>,
+}
+
+/// Who may come in.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "a shape; the answer itself is made by the handler")]
+struct People {
+    /// The version of this shape.
+    version: u32,
+    /// The users, by name.
+    users: Vec<UserRow>,
+    /// The tokens of programs, by name, without what they are.
+    tokens: Vec<TokenRow>,
 }
 
 /// What has been put on record.
@@ -116,6 +128,7 @@ fn paths(generator: &mut SchemaGenerator) -> Value {
     let config = answers(generator.subschema_for::<versions::Listing>().to_value());
     let config_diff = answers(generator.subschema_for::<versions::Difference>().to_value());
     let effect = answers(generator.subschema_for::<DiffDocument>().to_value());
+    let people = answers(generator.subschema_for::<People>().to_value());
     let wish = json!({ "required": true, "content": { "application/json": { "schema": generator.subschema_for::<Wish>().to_value() } } });
     let id = json!([{ "name": "id", "in": "path", "required": true, "schema": { "type": "string" }, "description": "The call's id, or the beginning of it." }]);
     json!({
@@ -124,6 +137,7 @@ fn paths(generator: &mut SchemaGenerator) -> Value {
         "/v1/config": { "get": { "operationId": "config", "summary": "The config version at work, and those before", "responses": config } },
         "/v1/config/diff": { "get": { "operationId": "config_diff", "summary": "What differs between two config versions, file by file", "parameters": two(), "responses": config_diff } },
         "/v1/config/effect": { "get": { "operationId": "config_effect", "summary": "What a config version would have done to a day's newest 500 calls that another did not", "parameters": of_effect(), "responses": effect } },
+        "/v1/people": { "get": { "operationId": "people", "summary": "Who signs in, and which programs have tokens", "responses": people } },
         "/v1/audit": { "get": { "operationId": "audit", "summary": "Who or what wrote which field of which record, and what people did", "parameters": of_trail(), "responses": trail } },
         "/v1/log/calls/{id}": { "get": { "operationId": "call", "summary": "One call's whole story", "parameters": id, "responses": one } },
         "/v1/log/calls/{id}/retry": { "post": { "operationId": "retry", "summary": "Work it again", "parameters": id, "requestBody": wish, "responses": done } },

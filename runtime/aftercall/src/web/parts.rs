@@ -7,7 +7,12 @@ use maud::{Markup, html};
 
 /// A status or a state, as a shape and a word. The word is what counts.
 pub(super) fn state(word: &str) -> Markup {
-    let (shape, tone) = match word {
+    marked(word, &word.replace('_', " "))
+}
+
+/// Words of their own under the mark of a status.
+pub(super) fn marked(like: &str, words: &str) -> Markup {
+    let (shape, tone) = match like {
         "landed" | "applied" | "matched" | "resolved" | "same" => ("●", "good"),
         "partial" | "unknown" | "ambiguous" => ("◐", "care"),
         "waiting" | "planned" | "intent" | "blocked" => ("○", "calm"),
@@ -17,7 +22,7 @@ pub(super) fn state(word: &str) -> Markup {
         "no_identity" => ("?", "calm"),
         _ => ("–", "calm"),
     };
-    html! { span class={ "state " (tone) } { span aria-hidden="true" { (shape) } " " (word.replace('_', " ")) } }
+    html! { span class={ "state " (tone) } { span aria-hidden="true" { (shape) } " " (words) } }
 }
 
 /// A moment in the project's zone, with its whole form for whoever asks.

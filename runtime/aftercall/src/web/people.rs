@@ -56,9 +56,9 @@ async fn shown(web: &Web, person: &Person, note: Option<Markup>) -> Result<Respo
         }
         (form(person, "/people/tokens/add", &html! {
             div.filters {
-                label { "Name of the new token" input name="name" required maxlength="64" autocomplete="off"; }
+                label { "Name of the new token" input type="text" name="name" required maxlength="64" autocomplete="off"; }
                 label { "Role" (roles(Role::Viewer)) }
-                label { "Ends after, such as 90d; empty for never" input name="expires" maxlength="20" autocomplete="off"; }
+                label { "Ends after, such as 90d; empty for never" input type="text" name="expires" maxlength="20" autocomplete="off"; }
                 button { "Make a token" }
             }
         }))
@@ -129,7 +129,7 @@ fn new_user(person: &Person, is_first: bool, has_proxy: bool) -> Markup {
         h2 { "Somebody new" }
         (form(person, "/people/add", &html! {
             div.filters {
-                label { "Name" input name="name" required maxlength="64" autocomplete="off" autocapitalize="none" spellcheck="false"; }
+                label { "Name" input type="text" name="name" required maxlength="64" autocomplete="off" autocapitalize="none" spellcheck="false"; }
                 label { "Role" (roles(if is_first { Role::Admin } else { Role::Viewer })) }
                 label { "Password" input type="password" name="password" autocomplete="new-password" required[!has_proxy]; }
                 button.main { "Add" }

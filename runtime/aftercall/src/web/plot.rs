@@ -28,7 +28,7 @@ pub(super) fn course(id: &str, slots: &[Slot], grain: Grain, now: Timestamp, zon
             div.plots {
                 (latency(id, slots))
                 figure.plot {
-                    figcaption { "Errors by class" @if classes.is_empty() { ": none" } }
+                    figcaption { "Requests, and errors by class" @if classes.is_empty() { ": none" } }
                     (strip("requests", &slots.iter().map(|slot| slot.requests).collect::<Vec<_>>(), false))
                     @for class in &classes { (strip(&class.replace('_', " "), &of_class(class), true)) }
                 }

@@ -121,18 +121,18 @@ fn buttons(person: &Person, story: &Story, asked: &Asked, shown: &[&Candidate], 
     };
     html! {
         div.acts {
-            @for (at, one) in shown.iter().enumerate() {
-                (ask("is", &one.scored.id, &format!("It is {}", plain(&one.scored.name)), at == 0))
-                @if own.is_some_and(|own| own != one.scored.id) {
-                    // What two records become cannot be taken apart again.
-                    details id={ "merge-" (story.call.seq.0) "-" (at) } {
-                        summary { "It is " (plain(&one.scored.name)) ", and the new record is the same person …" }
-                        p { "The record that this call made, " code { (own.unwrap_or_default()) } ", and that of " (plain(&one.scored.name)) ", " code { (one.scored.id) } ", become one in the system. That cannot be undone here." }
-                        (ask("merge", &one.scored.id, "Make one of the two records", false))
-                    }
+            @for (at, one) in shown.iter().enumerate() { (ask("is", &one.scored.id, &format!("It is {}", plain(&one.scored.name)), at == 0)) }
+            (ask("new", "", "It is somebody new", false))
+        }
+        // What two records become cannot be taken apart again.
+        @if let Some(own) = own {
+            @for (at, one) in shown.iter().enumerate().filter(|(_, one)| own != one.scored.id) {
+                details id={ "merge-" (story.call.seq.0) "-" (at) } {
+                    summary { "It is " (plain(&one.scored.name)) ", and the new record is the same person …" }
+                    p { "The record that this call made, " code { (own) } ", and that of " (plain(&one.scored.name)) ", " code { (one.scored.id) } ", become one in the system. That cannot be undone here." }
+                    (ask("merge", &one.scored.id, "Make one of the two records", false))
                 }
             }
-            (ask("new", "", "It is somebody new", false))
         }
     }
 }

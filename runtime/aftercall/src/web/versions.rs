@@ -19,7 +19,7 @@ use super::{Person, Web, filter};
 use crate::journal::{ReloadFilter, ReloadState};
 use crate::service::{Effect, NoEffect, effect};
 use crate::view::line_diff::{self, FileDiff, LineDiff};
-use crate::view::revisions::{remarks, side};
+use crate::view::revisions::{remarks, sentence, side};
 use crate::work::VersionError;
 
 /// Versions that can be chosen: the newest.
@@ -181,6 +181,12 @@ pub(super) async fn diff(State(web): State<Web>, person: Person, Query(two): Que
 }
 
 fn file(one: &FileDiff, room: &mut usize) -> Markup {
+    let mut first = |place: &'_ [LineDiff]| {
+        let count = place.len().min(*room);
+        *room -= count;
+        count
+    };
+    let shown: Vec<&[LineDiff]> = one.places.iter().map(|place| &place[..first(place)]).collect();
     html! {
         section aria-labelledby={ "file-" (one.file) } {
             h2 id={ "file-" (one.file) } {
@@ -189,11 +195,7 @@ fn file(one: &FileDiff, room: &mut usize) -> Markup {
                     (number(one.added as u64)) " came, " (number(one.removed as u64)) " went"
                 }
             }
-            @for place in &one.places {
-                @let shown = place.len().min(*room);
-                @let _ = { *room -= shown; };
-                @if shown > 0 { pre.diff tabindex="0" { @for line in &place[..shown] { (of_line(line)) } } }
-            }
+            @for place in shown.iter().filter(|place| !place.is_empty()) { pre.diff tabindex="0" { @for line in *place { (of_line(line)) } } }
         }
     }
 }
@@ -238,10 +240,10 @@ pub(super) async fn effect_page(State(web): State<Web>, person: Person, Query(tw
         p {
             "Calls received on " (day.to_string()) ", planned again from what was recorded with them, under " code { (from) } " and under " code { (to) } ". Nothing was read and nothing was written. "
             @if calls > compared { "These are the newest " (number(compared)) " of " (number(calls)) " calls; " code { "aftercall diff" } " takes all of them." }
-            @else { (number(calls)) @if calls == 1 { " call." } @else { " calls." } }
+            @else { "That is every call of the day: " (number(calls)) "." }
         }
         (causes(&document))
-        @for remark in remarks(&document, "`aftercall diff --live`") { p.soft { (plain(&remark)) "." } }
+        @for remark in remarks(&document, "`aftercall diff --live`") { p.soft { (plain(&sentence(&remark))) "." } }
         p { a href={ "/config/diff?from=" (from) "&to=" (to) } { "What differs in the files" } " · " a href="/config" { "Back to the config" } }
     };
     Ok(page::page(&person, "Effect of a version", "/config", &main))

@@ -3,6 +3,7 @@
 //! Not for how a password is checked: the journal keeps a hash that it does not read.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ids::Role;
@@ -11,7 +12,7 @@ use super::ids::Role;
 pub type Key = [u8; 32];
 
 /// A user as they are kept.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UserRow {
     /// The name that they sign in with.
     pub name: String,
@@ -139,7 +140,7 @@ pub struct SessionRow {
 }
 
 /// A token, without itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TokenRow {
     /// Its name.
     pub name: String,
