@@ -93,7 +93,9 @@ fn measure(ready: &Value, middle: &str, calls: u64) -> Result<()> {
         ("reviews", "/reviews".to_owned()),
         ("dead letters", "/dead".to_owned()),
         ("connections", "/connections".to_owned()),
+        ("connections over a day", "/connections?over=day".to_owned()),
         ("config", "/config".to_owned()),
+        ("people", "/people".to_owned()),
         ("trail", "/audit".to_owned()),
         ("trail, one record", format!("/audit?record={}", who.record)),
         ("trail, one call", format!("/audit?call={middle}")),
@@ -106,6 +108,9 @@ fn measure(ready: &Value, middle: &str, calls: u64) -> Result<()> {
         .collect();
     addresses.extend(api);
     addresses.push(("one call", format!("/v1/log/calls/{middle}")));
+    addresses.extend(
+        [("connections", "/v1/connections"), ("config", "/v1/config"), ("people", "/v1/people")].map(|(name, at)| (name, at.to_owned())),
+    );
     println!("{:<46} {:>8} {:>8} {:>8}", "page", "p50 ms", "p99 ms", "bytes");
     let mut worst: f64 = 0.0;
     for (name, address) in &addresses {

@@ -9,6 +9,7 @@ use aftercall_plan::model::{Op, Plan};
 use aftercall_plan::plan::pipeline_for;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::lane_keys;
 use crate::connect::Reader;
@@ -41,9 +42,25 @@ impl Differences {
     ///
     /// Errors: those of the journal. What a system refuses is the call's obstacle.
     pub async fn of(project: &Project, journal: Arc<dyn Journal>, reader: &Reader, stories: &[Story]) -> Result<Self, journal::Error> {
+        Self::until(project, journal, reader, stories, None).await
+    }
+
+    /// The same of as many as can be had until then, and of one at least: somebody waits for it.
+    ///
+    /// Errors: as above.
+    pub async fn until(
+        project: &Project,
+        journal: Arc<dyn Journal>,
+        reader: &Reader,
+        stories: &[Story],
+        end: Option<Instant>,
+    ) -> Result<Self, journal::Error> {
         let memory = DryMemory::new(Some(journal.clone()));
         let mut calls = Vec::with_capacity(stories.len());
         for story in stories {
+            if !calls.is_empty() && end.is_some_and(|end| Instant::now() >= end) {
+                break;
+            }
             let done = story.writes.iter().filter(|write| write.state == WriteState::Applied).map(|write| write.write.clone()).collect();
             let changes = match planned(project, journal.as_ref(), reader, &memory, story).await? {
                 Ok(plan) => against(story, &plan),

@@ -106,8 +106,9 @@ fn meaning(word: &str) -> &'static str {
     }
 }
 
-/// What failed in the same way: the same writes, with the same words, asked for by the same lines.
+/// What failed in the same way: the same writes of one pipeline, with the same words. Lines are those of the first call.
 struct Same<'s> {
+    pipeline: Option<&'s str>,
     failed: String,
     said: String,
     lines: Vec<String>,
@@ -122,10 +123,13 @@ fn folded(calls: &[Story]) -> Vec<Same<'_>> {
         let failed = writes.iter().map(|write| format!("{}/{}", write.connection, write.write)).collect::<Vec<_>>().join(", ");
         let said = writes.iter().find_map(|write| write.trouble.as_ref()).map(|trouble| trouble.message.as_str());
         let said = said.or(story.call.status_reason.as_deref()).unwrap_or_default().to_owned();
-        let lines = asked_by(story, &writes);
-        match all.iter_mut().find(|one| one.failed == failed && one.said == said && one.lines == lines) {
+        let pipeline = story.call.pipeline.as_deref();
+        match all.iter_mut().find(|one| one.failed == failed && one.said == said && one.pipeline == pipeline) {
             Some(one) => one.calls.push(story),
-            None => all.push(Same { failed, said, lines, calls: vec![story] }),
+            None => {
+                let lines = asked_by(story, &writes);
+                all.push(Same { pipeline, failed, said, lines, calls: vec![story] });
+            }
         }
     }
     all.sort_by_key(|one| std::cmp::Reverse(one.calls.len()));

@@ -3,12 +3,14 @@
 //! What is worked out is the command line's (`Differences`), what is done is what a call's own page does (`act`), once for each call.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::act::{Act, conflict};
 use super::calls::Pairs;
@@ -23,6 +25,8 @@ use crate::view;
 
 /// Calls that are planned for one page: each is some requests to the systems.
 const PLANNED: usize = 50;
+/// For how long it is planned: a slow system gets fewer of them onto the page.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Calls that are named for a change; the others are counted.
 const NAMED: usize = 3;
 
@@ -56,10 +60,12 @@ pub(super) async fn page(State(web): State<Web>, person: Person, Query(pairs): P
     if calls.is_empty() {
         return Err(Refusal::missing("there are no dead letters of this kind any more that could be planned anew".to_owned()));
     }
-    let stories: Vec<Story> = calls.iter().take(PLANNED).map(|story| Story::clone(story)).collect();
+    let mut stories: Vec<Story> = calls.iter().take(PLANNED).map(|story| Story::clone(story)).collect();
     let project = web.service.versions.live();
     let reader = web.service.connections.reader();
-    let found = Differences::of(&project, web.service.journal.clone(), &reader, &stories).await?;
+    let end = Some(Instant::now() + PATIENCE);
+    let found = Differences::until(&project, web.service.journal.clone(), &reader, &stories, end).await?;
+    stories.truncate(found.calls.len());
     let able: Vec<&Story> = stories.iter().filter(|story| found.can(&story.call.id)).collect();
     let changed = found.calls.iter().filter(|one| one.changes.as_ref().is_ok_and(|changes| !changes.is_empty())).count();
     let title = format!("{}, planned under the current version", kind.replace('_', " "));
