@@ -122,6 +122,7 @@ impl Journal for Store {
         lookup_get(connection: String, kind: String, key: String) -> Option<Lookup>;
         people_find(connection: String, keys: Vec<i64>, limit: usize) -> Vec<String>;
         config_get(hash: String) -> Option<Vec<String>>;
+        versions(prefix: String, most: usize) -> Vec<String>;
         calls(filter: CallFilter) -> Vec<CallSummary>;
         log(filter: LogFilter) -> LogPage;
         log_counts(kind: LogKind) -> LogCounts;

@@ -36,6 +36,7 @@ mod receipts;
 mod refusals;
 mod reload;
 mod retries;
+mod revert;
 mod reviews;
 mod routes;
 mod security;

@@ -55,6 +55,7 @@ pub fn example(name: &str) -> Vec<(String, &'static [u8])> {
 pub fn schemas() -> Vec<(String, String)> {
     let mut files = aftercall_config::schema::files();
     files.push(aftercall_config::schema::file_of::<aftercall_plan::document::PlanDocument>("plan"));
+    files.push(aftercall_config::schema::file_of::<aftercall_plan::revert::RevertDocument>("revert"));
     files.push(aftercall_config::schema::file_of::<aftercall_plan::route::RouteDocument>("route"));
     files.push(aftercall_config::schema::file_of::<aftercall_plan::route::LoadDocument>("route-load"));
     files

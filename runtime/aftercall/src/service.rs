@@ -4,6 +4,7 @@ mod differences;
 mod effect;
 mod recorded;
 mod then;
+mod way_back;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use differences::{Difference, Differences};
 pub(crate) use effect::{Effect, NoEffect, effect};
 pub(crate) use recorded::Recording;
 pub(crate) use then::{Then, colleagues};
+pub use way_back::{Wanted, WayBack};
 
 /// A project that runs.
 pub struct Service {

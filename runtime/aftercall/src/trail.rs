@@ -52,9 +52,9 @@ pub struct Line {
     pub kind: Kind,
     /// Who or what: a person, a token, a pipeline.
     pub who: String,
-    /// By which way: `web`, `api`, `cli`; `pipeline` where no person did it.
+    /// By which way: `web`, `api`, `cli`; `pipeline` where no person did it. Of a field, the person is whoever put it back.
     pub way: String,
-    /// What: `create`, `update`, `merge` of a field's record; what a person did.
+    /// What: `create`, `update`, `merge`, `revert` of a field's record; what a person did.
     pub what: String,
     /// The call.
     pub call: Option<String>,
@@ -204,13 +204,15 @@ pub fn of_row(row: &LandedRow) -> Vec<Line> {
     let receipt: Vec<Value> = row.receipt.as_ref().and_then(|receipt| receipt.read().ok()).unwrap_or_default();
     let written = receipt.into_iter().filter(|field| field["state"].as_str().is_some_and(|state| WRITTEN.contains(&state)));
     let text = |field: &Value, key: &str| field[key].as_str().map(str::to_owned);
+    // What goes back does so because a person said it.
+    let asked: Value = row.request.as_ref().and_then(|request| request.read().ok()).unwrap_or_default();
     let there = |field: &Value, key: &str| field.get(key).filter(|value| !value.is_null()).cloned();
     written
         .map(|field| Line {
             at: row.at,
             kind: Kind::Field,
-            who: row.pipeline.clone(),
-            way: "pipeline".to_owned(),
+            who: text(&asked, "who").unwrap_or_else(|| row.pipeline.clone()),
+            way: text(&asked, "way").unwrap_or_else(|| "pipeline".to_owned()),
             what: row.op.clone(),
             call: Some(row.call.clone()),
             write: Some(row.write.clone()),
@@ -225,7 +227,7 @@ pub fn of_row(row: &LandedRow) -> Vec<Line> {
             origin: text(&field, "origin"),
             field: text(&field, "field"),
             version: Some(row.config_version.clone()),
-            reason: None,
+            reason: text(&asked, "reason").filter(|reason| !reason.is_empty()),
         })
         .collect()
 }

@@ -310,6 +310,8 @@ pub struct Object {
     pub id: String,
     /// Where the answer to a read has the fields; empty for the answer itself.
     pub read_fields: String,
+    /// What is sent for a field that is to be empty.
+    pub empty: Value,
     /// Entries for `associations`, by link.
     pub associations: IndexMap<String, Template>,
     /// Requests of a booking: look, withdraw; and the resource.

@@ -39,6 +39,9 @@ pub struct Context {
     /// What those records are linked to, as far as we made the links: write id → link → record id. Filled in where a person has answered,
     /// so that links to another contact are moved.
     pub own_links: BTreeMap<String, BTreeMap<String, String>>,
+    /// What this call wrote and a person has put back: the same version does not write it again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub put_back: Vec<PutBack>,
     /// What a person answered in a review of this call; it outweighs all evidence.
     pub answered: Option<Answered>,
     /// What people answered about other calls of this caller's numbers and addresses. The order carries no meaning.
@@ -135,6 +138,19 @@ pub struct Record {
     pub object: String,
     /// Fields as the system returned them.
     pub fields: Map<String, Value>,
+}
+
+/// A field that this call wrote, and that a person has put back since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutBack {
+    /// `connection/object/id` of the record.
+    pub record: String,
+    /// The field, by the system's name.
+    pub field: String,
+    /// The config version that had asked for it.
+    pub version: String,
+    /// Who, and why, in words.
+    pub said: String,
 }
 
 /// Something that takes a time in a calendar.

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod policy;
 pub mod promise;
 pub mod record;
+pub mod revert;
 pub mod revisions;
 pub mod route;
 pub mod scope;

@@ -113,6 +113,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
 }
 
 /// A moment, or a while before now.
-fn moment(text: &str) -> Option<Timestamp> {
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| Timestamp::now().checked_sub(duration(text)?).ok())
 }

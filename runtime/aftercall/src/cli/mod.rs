@@ -26,6 +26,7 @@ mod plan;
 mod record;
 mod recorded;
 mod reload;
+mod revert;
 mod review;
 mod route;
 mod run;
@@ -103,6 +104,8 @@ enum Command {
     Show(show::Args),
     /// Who or what wrote which field of which record, over what, and what people did
     Audit(audit::Args),
+    /// The way back: fields that still hold what we wrote go back to what stood there before
+    Revert(revert::Args),
     /// Whose record is it? What people are asked, and their answers
     Review(review::Args),
     /// Works again what did not land
@@ -165,6 +168,7 @@ pub fn main() -> ExitCode {
         Command::Calls(args) => calls::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Revert(args) => revert::run(&args),
         Command::Review(args) => review::run(&args),
         Command::Retry(args) => dead::retry(&args),
         Command::Resolve(args) => dead::resolve(&args),

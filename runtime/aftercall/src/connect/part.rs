@@ -46,6 +46,7 @@ impl Part<'_> {
     ) -> Result<Map<String, Value>, Failure> {
         let mut fields = Map::new();
         for (field, value) in &self.out.fields {
+            let value = if value.is_null() { &self.object.empty } else { value };
             pointer::put(&mut fields, field, value.clone());
         }
         let mut needs = self.needs.iter();

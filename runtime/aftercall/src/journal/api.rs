@@ -145,6 +145,9 @@ pub trait Journal: Send + Sync {
     /// The texts of a config's parts.
     fn config_get(&self, hash: String) -> Answer<'_, Option<Vec<String>>>;
 
+    /// The versions of configs that are kept and begin so, in order. At most so many.
+    fn versions(&self, prefix: String, most: usize) -> Answer<'_, Vec<String>>;
+
     /// Configs that were offered or asked for, the newest first.
     fn reloads(&self, filter: ReloadFilter) -> Answer<'_, Vec<ReloadRow>>;
 

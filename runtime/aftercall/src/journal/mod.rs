@@ -21,7 +21,7 @@ pub use model::{
     CallStatus, CallSummary, Claim, ClaimedCall, Claiming, ConfigPart, Counts, Created, DeadLetter, Deed, DeedFilter, DeedRow, Erased,
     Erasing, EventRow, Fence, FieldWritten, Guard, Intervention, Json, Key, Landed, LandedFilter, LandedRow, LaneId, LaneLink, Lately,
     LogCounts, LogFilter, LogKind, LogPage, Lookup, NewAnswer, NewCall, NewEvent, NewNotice, NewPlan, NewReload, NewSession, NewWrite,
-    NoticeRow, NoticeTried, Order, PayloadRow, Place, PlanOutcome, PlanRow, PlannedCall, PlannedFilter, Purged, Purging, Record, Recorded,
+    NoticeRow, NoticeTried, Order, PayloadRow, Place, PlanOutcome, PlanRow, PlannedCall, PlannedFilter, Purged, Purging, REVERT, Record, Recorded,
     Recording, ReloadAnswer, ReloadFilter, ReloadRow, ReloadState, Remains, RevisionRow, Role, SealedToken, Seen, SessionRow, SignInTry,
     SlotAsk, Story, Then, TokenRow, Trouble, Unrecognised, UserRow, Vitals, Way, WriteChange, WriteFilter, WriteOutcome, WriteRow,
     WriteState, Written, WrittenRecord,

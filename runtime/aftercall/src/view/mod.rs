@@ -12,6 +12,7 @@ pub(crate) mod mask;
 pub mod plan;
 pub(crate) mod plan_page;
 pub(crate) mod remedy;
+pub mod revert;
 pub mod review;
 pub(crate) mod revisions;
 pub(crate) mod route;

@@ -7,7 +7,7 @@ use aftercall_plan::decision::MatchDecision;
 use serde_json::{Value, json};
 
 use super::words::{bold, dim, many, pad, status, value};
-use crate::journal::{Story, WriteRow};
+use crate::journal::{REVERT, Story, WriteRow};
 
 /// A story as text.
 pub fn text(story: &Story) -> String {
@@ -146,8 +146,10 @@ fn write_text(out: &mut String, write: &WriteRow) {
     for field in &receipt {
         let text = |key: &str| field[key].as_str().unwrap_or_default();
         let shown = field.get("value").filter(|v| !v.is_null()).map(|v| value(v, 60)).unwrap_or_default();
-        // A link or a record that moved: what it was says as much as what it is.
-        let moved = matches!(text("policy"), "link" | "merge").then(|| format!("{} -> {shown}", text("before")));
+        // A link or a record that moved, or what went back: what it was says as much as what it is.
+        let was = field.get("before").filter(|v| !v.is_null()).map_or_else(|| "nothing".to_owned(), |v| value(v, 60));
+        let is = if shown.is_empty() { "nothing" } else { &shown };
+        let moved = (matches!(text("policy"), "link" | "merge") || write.op == REVERT).then(|| format!("{was} -> {is}"));
         let shown = moved.unwrap_or(shown);
         let found = field.get("found").filter(|found| !found.is_null()).map(|found| format!(" (there: {})", value(found, 60)));
         let shown = shown + &found.unwrap_or_default();

@@ -12,6 +12,7 @@ use aftercall_plan::model::{LinkTo, Plan};
 use super::gather::Before;
 use super::perform::Hand;
 use super::progress::own;
+use super::revert::put_back;
 use crate::journal::{self, AnswerKind, AnswerRow, CallSeq, Journal, LaneLink, Story, WriteRow, WriteState};
 
 impl Hand<'_> {
@@ -34,6 +35,7 @@ impl Hand<'_> {
             known,
             own: own(&self.pipeline, &claim.writes),
             own_links: story.as_ref().map(links).unwrap_or_default(),
+            put_back: put_back(&claim.writes),
             answered: answer.map(answered),
             remembered: remembered(&claim.answers, Some(claim.call.seq)),
             evidence: self.evidence.clone(),
@@ -70,6 +72,7 @@ pub fn of_story(pipeline: &Pipeline, story: &Story, known: Vec<LaneLink>, answer
         known: contacts(known),
         own: own(pipeline, &story.writes),
         own_links: answer.map(|_| links(story)).unwrap_or_default(),
+        put_back: put_back(&story.writes),
         answered: answer.map(answered),
         remembered: remembered(answers, Some(story.call.seq)),
         evidence: Vec::new(),

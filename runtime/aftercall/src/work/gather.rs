@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aftercall_config::call::CallOutcome;
 use aftercall_config::decl::{ErrorClass, PolicyDecl};
 use aftercall_config::project::{Connection, Pipeline, Project};
-use aftercall_plan::context::{Answered, Context, KnownContact, Record, Remembered};
+use aftercall_plan::context::{Answered, Context, KnownContact, PutBack, Record, Remembered};
 use aftercall_plan::matching::{self, Asked, Identity, Query};
 use aftercall_plan::model::{Op, Plan};
 use aftercall_plan::plan::{Need, plan};
@@ -88,6 +88,8 @@ pub struct Before {
     pub own: BTreeMap<String, String>,
     /// What those are linked to, where a person has answered.
     pub own_links: BTreeMap<String, BTreeMap<String, String>>,
+    /// What of it a person has put back.
+    pub put_back: Vec<PutBack>,
     /// What a person answered about this call.
     pub answered: Option<Answered>,
     /// What people answered about other calls of this caller.
@@ -117,8 +119,8 @@ pub async fn plan_call(
     before: Before,
     now: Timestamp,
 ) -> Result<(Context, Plan), Trouble> {
-    let Before { known, own, own_links, answered, remembered, evidence, turns } = before;
-    let mut context = Context { known, own, own_links, answered, remembered, turns, read_at: now, ..Context::default() };
+    let Before { known, own, own_links, put_back, answered, remembered, evidence, turns } = before;
+    let mut context = Context { known, own, own_links, put_back, answered, remembered, turns, read_at: now, ..Context::default() };
     find(reader, memory, project, pipeline, call, &mut context, now).await?;
     for record in evidence {
         if !context.candidates.iter().any(|c| c.id == record.id) {

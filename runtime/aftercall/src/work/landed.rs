@@ -40,6 +40,10 @@ impl Hand<'_> {
         change.receipt = Some(Json::from(receipt(write, progress)));
         records.push(Record::Write(change));
         records.push(event("landed", Some(&write.id), &json!({"record": id, "created": created})));
+        if let Some(unwrote) = self.unwrote(write, progress, id) {
+            records.extend(unwrote);
+            return;
+        }
         if progress.stale {
             records.extend(self.as_it_stands(write, id).await);
         } else {

@@ -26,7 +26,7 @@ use super::wording::{findable, first_state, new_write, outgoing, repeatable};
 use super::worker::Worker;
 use crate::connect::{Failure, Landed, Outgoing, Sent};
 use crate::journal::{
-    self, AnswerRow, CallChange, CallStatus, Claim, Json, NewEvent, NewPlan, NewWrite, PlanOutcome, Record, Recording, Then, Trouble,
+    self, AnswerRow, CallChange, CallStatus, Claim, Json, NewEvent, NewPlan, NewWrite, PlanOutcome, REVERT, Record, Recording, Then, Trouble,
     WriteChange, WriteOutcome, WriteRow, WriteState,
 };
 use crate::plant::{Plant, planted};
@@ -195,12 +195,13 @@ impl Hand<'_> {
     /// Where the writes stand in the journal.
     fn on_record(&self) -> Standing {
         let revision = self.claim.call.revision;
-        self.claim.writes.iter().map(|row| (row.write.clone(), Progress::of(row, revision))).collect()
+        let of_plans = self.claim.writes.iter().filter(|row| row.op != REVERT);
+        of_plans.map(|row| (row.write.clone(), Progress::of(row, revision))).collect()
     }
 
     /// The plan on record, when it is still the one to follow.
     fn standing_plan(&self, now: Timestamp) -> Option<(Plan, Standing)> {
-        let row = self.claim.plan.as_ref().filter(|p| p.revision == self.claim.call.revision)?;
+        let row = self.claim.plan.as_ref().filter(|p| p.revision == self.claim.call.revision && !self.goes_back())?;
         let plan: Plan = row.plan.read().ok()?;
         let mut standing = self.on_record();
         // What was under way when a worker died is sent again, where the system can tell it from a second one, or looked for.
@@ -243,6 +244,9 @@ impl Hand<'_> {
 
     /// Reads, plans and puts the plan on record with its intents. `Err` is where the call stands when it cannot be planned now.
     async fn plan(&mut self, now: Timestamp) -> Result<Result<(Plan, Standing), CallStatus>, journal::Error> {
+        if self.goes_back() {
+            return self.plan_back().await;
+        }
         let claim = self.claim;
         let mut before = self.before().await?;
         let promise = match self.promise().await? {
@@ -388,7 +392,7 @@ impl Hand<'_> {
     }
 
     /// What is due, and whose system is not left alone; the rest waits until it is back.
-    fn admitted(&self, plan: &Plan, standing: &mut Standing, now: Timestamp) -> Vec<String> {
+    pub(super) fn admitted(&self, plan: &Plan, standing: &mut Standing, now: Timestamp) -> Vec<String> {
         let away = |id: &String| {
             let write = plan.writes.iter().find(|write| &write.id == id)?;
             let connection = self.connection_of(write);
@@ -403,9 +407,10 @@ impl Hand<'_> {
         admitted
     }
 
-    /// Where a write goes. A merge is of no rule of the pipeline: it is about the caller's own record.
+    /// Where a write goes. A merge is of no rule of the pipeline, and neither is what goes back.
     fn connection_of(&self, write: &Write) -> Arc<Connection> {
-        self.rule(write).map_or(&self.pipeline.connection, |rule| &rule.connection).clone()
+        let named = || self.project.connections.get(&write.connection).unwrap_or(&self.pipeline.connection);
+        self.rule(write).map_or_else(named, |rule| &rule.connection).clone()
     }
 
     /// Whether the plan on record was made under another version of the config than the call is to be worked under.
@@ -649,6 +654,9 @@ impl Hand<'_> {
 
     async fn finish(&self, plan: &Plan, standing: &mut Standing, mut records: Vec<Record>) -> Result<CallStatus, journal::Error> {
         self.tell_anew(plan, standing);
+        if self.goes_back() {
+            return self.finish_back(plan, standing, records).await;
+        }
         for (write, lacks) in leave_out(plan, standing) {
             let message = format!("it refers to `{lacks}`, which is left out");
             let trouble = Some(Trouble { class: "left_out".to_owned(), message, http_status: None });
@@ -656,7 +664,7 @@ impl Hand<'_> {
         }
         let standing = &*standing;
         let contact = plan.writes.iter().find(|w| self.is_contact(w)).map(|w| w.id.as_str());
-        let mut verdict = self.complete(plan, verdict(plan, standing, contact));
+        let mut verdict = self.unless_stuck(self.complete(plan, verdict(plan, standing, contact)));
         if is_outdated(plan, standing) && !under_way(standing, self.worker.now()) {
             let reason = Some("something was said while it was open what had landed; planned again".to_owned());
             verdict = Verdict { status: CallStatus::Waiting, reason, next_at: Some(self.worker.now()), ..verdict };

@@ -410,6 +410,8 @@ pub struct WritesDecl {
     pub id: Option<String>,
     /// Where the answer to `read` has the fields. Left out: the answer itself.
     pub fields: Option<String>,
+    /// What is sent for a field that is to be empty, as a revert does. Left out: null.
+    pub empty: Option<Value>,
 }
 
 /// Taking a time once. Templates see `start`, `end`, `id`, `settings`.

@@ -298,6 +298,7 @@ impl Compile<'_> {
             read_id,
             id,
             read_fields,
+            empty: decl.write.empty.clone().or_else(|| defaults.empty.clone()).unwrap_or_default(),
             associations,
             booking,
             origin: self.origin(&["object", key]),

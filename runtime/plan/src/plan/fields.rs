@@ -7,7 +7,7 @@ use aftercall_config::template::Scope;
 use serde_json::{Map, Value};
 
 use super::build::Ground;
-use crate::context::Record;
+use crate::context::{PutBack, Record};
 use crate::model::{FieldChange, FieldVerdict, Note};
 use crate::normalise;
 use crate::policy::{self, Asked, Decided, Prepared, prepare};
@@ -89,7 +89,22 @@ pub(super) fn decide(
         let elsewhere = draft.rule.else_to.iter().map(|name| (name.as_str(), coming(name).or_else(|| record::field(held, name)))).collect();
         drafts[at].decided = ask(draft.rule, draft.policy, &draft.prepared, elsewhere);
     }
+    if let Some(record) = record {
+        let of = format!("{}/{}/{}", rule.connection.id, rule.object, record.id);
+        drafts.iter_mut().for_each(|draft| stays_back(ground, &of, draft));
+    }
     drafts.into_iter().map(|draft| change(draft, rule, held, notes)).collect()
+}
+
+/// What a person has put back is not written again by the same call under the same version, whatever else it is planned again for.
+fn stays_back(ground: &Ground<'_>, of: &str, draft: &mut Draft<'_>) {
+    let name = draft.decided.instead.as_ref().unwrap_or(&draft.rule.field);
+    let is = |one: &&PutBack| one.record == of && one.field == *name && one.version == ground.project.version.0;
+    if draft.decided.verdict == FieldVerdict::Write
+        && let Some(back) = ground.context.put_back.iter().find(is)
+    {
+        draft.decided = Decided { verdict: FieldVerdict::Kept, because: Some(back.said.clone()), ..draft.decided.clone() };
+    }
 }
 
 /// Why a value does not belong into a field by which callers are recognised. Written there, it would push out what recognises them, and the
@@ -140,7 +155,7 @@ fn change(draft: Draft<'_>, rule: &WriteRule, held: &Map<String, Value>, notes: 
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::context::{Context, Written};
+    use crate::context::{Context, PutBack, Written};
     use crate::model::FieldVerdict::{self, Absent, Kept, Same, Write};
     use crate::testing::{call, context, field, now, person, planned, project, record, write};
 
@@ -178,6 +193,25 @@ mod tests {
         check(full, Some(A), Some(B), [("OtherPhone", Write, Some(A)), ("MobilePhone", Kept, Some(B))]);
         let there = json!({"Phone": "312 555 0100", "MobilePhone": "312 555 0101", "OtherPhone": "(312) 555-0143"});
         check(there, Some(A), Some(B), [("Phone", Kept, Some(A)), ("OtherPhone", Same, Some(B))]);
+    }
+
+    /// What was put back stays so; another version may write it.
+    #[test]
+    fn what_was_put_back() {
+        let ann = || context(vec![person("p1", json!({"Email": "ann@example.com", "LastOutcome": "complaint"}))]);
+        let put_back = |version: &str| {
+            let (record, field) = ("crm/contact/p1".to_owned(), "LastOutcome".to_owned());
+            vec![PutBack { record, field, version: version.to_owned(), said: "put back by olga".to_owned() }]
+        };
+        let verdict = |context: Context| {
+            let plan = planned(project(), &call(), &context);
+            let field = field(write(&plan, "contact"), "LastOutcome");
+            (field.verdict, field.because.clone())
+        };
+        assert_eq!(verdict(ann()), (Write, None));
+        let said = Some("put back by olga".to_owned());
+        assert_eq!(verdict(Context { put_back: put_back(&project().version.0), ..ann() }), (Kept, said));
+        assert_eq!(verdict(Context { put_back: put_back("another"), ..ann() }), (Write, None));
     }
 
     #[test]

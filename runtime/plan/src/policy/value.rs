@@ -112,7 +112,7 @@ pub(super) fn lines(text: &str) -> String {
 }
 
 /// The value in a few words, for a sentence.
-pub(super) fn short(value: &Value) -> String {
+pub(crate) fn short(value: &Value) -> String {
     super::cut(&text(value).split_whitespace().collect::<Vec<_>>().join(" "), 40)
 }
 

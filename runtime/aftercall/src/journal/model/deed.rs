@@ -105,6 +105,8 @@ pub struct LandedRow {
     pub config_version: String,
     /// The receipt; absent where it was erased.
     pub receipt: Option<Json>,
+    /// What was asked for, of a write with [`REVERT`](super::REVERT) as its `op`; absent where it was erased.
+    pub request: Option<Json>,
 }
 
 /// A place in a list of writes that have landed: by time, and of one time by number.

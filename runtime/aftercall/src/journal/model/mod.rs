@@ -27,8 +27,8 @@ pub use read::{
     Unrecognised, WriteFilter, Written,
 };
 pub use record::{
-    CallChange, Created, FieldWritten, Intervention, NewEvent, NewPlan, NewWrite, PlanOutcome, Record, Recorded, Recording, Seen, SlotAsk,
-    Then, Trouble, WriteChange, WriteOutcome,
+    CallChange, Created, FieldWritten, Intervention, NewEvent, NewPlan, NewWrite, PlanOutcome, REVERT, Record, Recorded, Recording, Seen,
+    SlotAsk, Then, Trouble, WriteChange, WriteOutcome,
 };
 pub use reload::{ConfigPart, NewReload, ReloadAnswer, ReloadFilter, ReloadRow};
 pub use token::SealedToken;

@@ -44,6 +44,9 @@ pub struct NewPlan {
     pub then: Then,
 }
 
+/// What a write that undoes something does: the `op` of a write that is of no plan, and that later plans leave as it is.
+pub const REVERT: &str = "revert";
+
 /// One write of a new plan.
 #[derive(Clone, Debug)]
 pub struct NewWrite {
@@ -211,6 +214,8 @@ impl Seen {
 pub enum Record {
     /// A write changed its state.
     Write(WriteChange),
+    /// A write beside the plan, with [`REVERT`] as its `op`. Its id must be new to the call, which must have been planned.
+    Beside(Box<NewWrite>),
     /// A line of the story.
     Event(NewEvent),
     /// The call changed its status.
@@ -224,6 +229,17 @@ pub enum Record {
     },
     /// What we wrote into a field last.
     Field(FieldWritten),
+    /// What we wrote into a field last is forgotten: what stands there is not ours.
+    Unwritten {
+        /// The connection.
+        connection: String,
+        /// The object.
+        object: String,
+        /// The record.
+        record_id: String,
+        /// The field.
+        field: String,
+    },
     /// A record that we created, so that a search that lags behind does not lead to a second one.
     Created(Created),
     /// By which keys a person whom we wrote is found, beside those that are kept.

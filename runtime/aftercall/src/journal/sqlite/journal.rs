@@ -346,6 +346,10 @@ impl Journal for SqliteJournal {
         self.read("find a look-up", move |conn| read::lookup_get(conn, &connection, &kind, &key))
     }
 
+    fn versions(&self, prefix: String, most: usize) -> Answer<'_, Vec<String>> {
+        self.read("list the versions of configs", move |conn| read::versions(conn, &prefix, most))
+    }
+
     fn config_get(&self, hash: String) -> Answer<'_, Option<Vec<String>>> {
         self.read("find a config", move |conn| read::config_get(conn, &hash))
     }

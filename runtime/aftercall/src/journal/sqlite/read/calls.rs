@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row, params, params_from_iter, types::Value};
 
 use super::super::{
-    super::model::{CallFilter, CallSeq, CallSummary, Order, WriteState, WrittenRecord},
+    super::model::{CallFilter, CallSeq, CallSummary, Order, REVERT, WriteState, WrittenRecord},
     fault::Fault,
     row::{Us, limit, time},
 };
@@ -108,13 +108,14 @@ fn query(filter: &CallFilter) -> (String, Vec<Value>) {
 
 /// Fills in how many writes are in which state, and which records they left.
 pub(super) fn count_writes(conn: &Connection, call: &mut CallSummary) -> Result<(), Fault> {
-    let sql = "SELECT state, write, connection, object, record_id, record_url FROM writes WHERE call = ?1 ORDER BY position, rowid";
+    let sql = "SELECT state, write, connection, object, record_id, record_url, op FROM writes WHERE call = ?1 ORDER BY position, rowid";
     let mut statement = conn.prepare_cached(sql)?;
     let mut rows = statement.query(params![call.seq])?;
     while let Some(row) = rows.next()? {
         let state: WriteState = row.get(0)?;
         *call.writes.entry(state).or_default() += 1;
-        if let (WriteState::Applied, Some(record_id)) = (state, row.get(4)?) {
+        let undoes = row.get_ref(6)?.as_str().is_ok_and(|op| op == REVERT);
+        if let (WriteState::Applied, Some(record_id), false) = (state, row.get(4)?, undoes) {
             let (write, connection, object, record_url) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(5)?);
             call.records.push(WrittenRecord { write, connection, object, record_id, record_url });
         }

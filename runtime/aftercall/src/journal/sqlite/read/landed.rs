@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row, params_from_iter, types::Value};
 
 use super::super::{
-    super::model::{Landed, LandedFilter, LandedRow},
+    super::model::{Landed, LandedFilter, LandedRow, REVERT},
     fault::Fault,
     row::{Us, limit},
 };
@@ -46,7 +46,7 @@ fn part(by: By, table: &str, odd: u8, filter: &LandedFilter, values: &mut Vec<Va
     let key = if by == By::Version { "p.call" } else { "w.changed_at" };
     let mut sql = format!(
         "SELECT {key}, w.rowid * 2 + {odd}, w.changed_at, c.id, w.write, w.connection, w.object, w.op, w.record_id, w.record_url,
-                p.pipeline, p.config_version, w.receipt
+                p.pipeline, p.config_version, w.receipt, CASE WHEN w.op = '{REVERT}' THEN w.request END
          FROM {from} JOIN calls c ON c.seq = w.call WHERE w.state = 'applied' AND w.record_id IS NOT NULL"
     );
     let mut and = |condition: &str, value: Option<Value>| {
@@ -83,5 +83,6 @@ fn row(row: &Row<'_>) -> rusqlite::Result<LandedRow> {
         pipeline: row.get(10)?,
         config_version: row.get(11)?,
         receipt: row.get(12)?,
+        request: row.get(13)?,
     })
 }

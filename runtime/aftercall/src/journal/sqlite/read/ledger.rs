@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::super::{
     super::model::{Booking, Created, LaneId, LaneLink, Lookup, SealedToken, Written},
     fault::Fault,
-    row::{Us, time},
+    row::{Us, limit, time},
 };
 
 /// See [`Journal::written`](super::super::super::api::Journal::written).
@@ -148,6 +148,15 @@ pub(crate) fn people_find(conn: &Connection, connection: &str, keys: &[i64], lim
     let mut found: Vec<(String, usize)> = hits.into_iter().collect();
     found.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     Ok(found.into_iter().take(limit).map(|(id, _)| id).collect())
+}
+
+/// See [`Journal::versions`](super::super::super::api::Journal::versions).
+pub(crate) fn versions(conn: &Connection, prefix: &str, most: usize) -> Result<Vec<String>, Fault> {
+    // Above every version that goes on after the prefix: there is no higher character.
+    let end = format!("{prefix}\u{10FFFF}");
+    let mut statement = conn.prepare_cached("SELECT hash FROM configs WHERE hash >= ?1 AND hash < ?2 ORDER BY hash LIMIT ?3")?;
+    let rows = statement.query_map(params![prefix, end, limit(most)], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// See [`Journal::config_get`](super::super::super::api::Journal::config_get).

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     super::{
-        super::model::{CallSeq, NewPlan, NewWrite, PlanOutcome, SlotAsk, Then, WriteOutcome, WriteState},
+        super::model::{CallSeq, NewPlan, NewWrite, PlanOutcome, REVERT, SlotAsk, Then, WriteOutcome, WriteState},
         fault::Fault,
         queue::Tx,
         row::{Us, WRITE_COLUMNS},
@@ -75,7 +75,8 @@ fn recorded(tx: &mut Tx<'_>, head: &mut Head, plan: NewPlan) -> Result<PlanOutco
         let place = Place { seq: head.seq, number, revision, position, now };
         outcomes.push(put(tx, &place, write, had)?);
     }
-    for (write, had) in before {
+    // What undoes something is of no plan.
+    for (write, had) in before.into_iter().filter(|(_, had)| had.op != REVERT) {
         supersede(tx, head.seq, now, number, &write, had.state)?;
     }
     apply(tx, head, revision, now, None, records.clone())?;
@@ -84,6 +85,7 @@ fn recorded(tx: &mut Tx<'_>, head: &mut Head, plan: NewPlan) -> Result<PlanOutco
 
 /// What stands under a write's id already.
 struct Had {
+    op: String,
     state: WriteState,
     revision: i64,
     generation: i64,
@@ -94,11 +96,12 @@ struct Had {
 
 fn existing(tx: &Tx<'_>, seq: CallSeq) -> Result<BTreeMap<String, Had>, Fault> {
     let mut statement =
-        tx.conn.prepare_cached("SELECT write, state, revision, generation, attempt, record_id, record_url FROM writes WHERE call = ?1")?;
+        tx.conn.prepare_cached("SELECT write, state, revision, generation, attempt, record_id, record_url, op FROM writes WHERE call = ?1")?;
     let rows = statement.query_map([seq], |row| {
         Ok((
             row.get(0)?,
             Had {
+                op: row.get(7)?,
                 state: row.get(1)?,
                 revision: row.get(2)?,
                 generation: row.get(3)?,
@@ -189,6 +192,16 @@ fn put(tx: &mut Tx<'_>, place: &Place, write: &NewWrite, had: Option<Had>) -> Re
             Ok(WriteOutcome::SlotTaken { by })
         }
     }
+}
+
+/// Puts down a write that is of no plan. See [`Record::Beside`](super::super::super::model::Record::Beside).
+pub(super) fn beside(tx: &mut Tx<'_>, head: &Head, now: Timestamp, write: &NewWrite) -> Result<(), Fault> {
+    let (number, position) = tx
+        .conn
+        .prepare_cached("SELECT c.plan, (SELECT coalesce(max(position), -1) + 1 FROM writes WHERE call = c.seq) FROM calls c WHERE seq = ?1")?
+        .query_row([head.seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let place = Place { seq: head.seq, number, revision: head.revision, position, now };
+    put(tx, &place, write, None).map(drop)
 }
 
 /// Books all times of a write, or none: then it gives the id of the call that has one of them.

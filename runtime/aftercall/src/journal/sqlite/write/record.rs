@@ -18,7 +18,7 @@ use super::{
         read::writes_of,
         row::{Us, limit, us},
     },
-    answer, hold, lanes,
+    answer, hold, lanes, plan,
 };
 use crate::plant::{Plant, planted};
 
@@ -115,10 +115,12 @@ pub(super) fn apply(
     for record in records {
         match record {
             Record::Write(change) => write(tx, head, now, &change)?,
+            Record::Beside(new) => plan::beside(tx, head, now, &new)?,
             Record::Event(new) => event(tx, head.seq, now, &new.kind, new.write.as_deref(), &new.data)?,
             Record::Call(change) => call(tx, head, revision, now, change)?,
             Record::Link { connection, record } => link(tx, head.lane, now, &connection, record.as_ref())?,
             Record::Field(field) => field_written(tx, head.seq, now, &field)?,
+            Record::Unwritten { connection, object, record_id, field } => unwritten(tx, [&connection, &object, &record_id, &field])?,
             Record::Created(made) => created(tx, head.seq, &made)?,
             Record::Person { connection, id, keys } => super::people_put(tx, &connection, &[(id, Some(keys))])?,
             Record::Answer(new) => match said {
@@ -268,6 +270,14 @@ fn field_written(tx: &mut Tx<'_>, seq: CallSeq, now: Timestamp, field: &FieldWri
             field.config_version,
             Us(now)
         ])?;
+    Ok(())
+}
+
+/// Connection, object, record and field.
+fn unwritten(tx: &mut Tx<'_>, of: [&str; 4]) -> Result<(), Fault> {
+    tx.conn
+        .prepare_cached("DELETE FROM fields_written WHERE connection = ?1 AND object = ?2 AND record_id = ?3 AND field = ?4")?
+        .execute(of)?;
     Ok(())
 }
 
