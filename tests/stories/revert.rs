@@ -137,7 +137,10 @@ fn in_another_system() {
     let (before, stages_before) = (nora(), stages());
     desk.sync(&[self::nora("c-1", json!({"outcome": "booked", "appointment": slot(9)}))]).exits(0);
     assert_ne!(stages(), stages_before);
-    assert_eq!((text(&nora()["properties"], "mobilephone"), text(&nora()["properties"], "preferred_language")), ("+15125550199", "spanish"));
+    assert_eq!(
+        (text(&nora()["properties"], "mobilephone"), text(&nora()["properties"], "preferred_language")),
+        ("+15125550199", "spanish")
+    );
     let done = reverted(&desk, &["--call", "json:c-1"], 0);
     let stage = field(&done, "dealstage");
     assert_eq!((text(&stage, "to"), text(&stage, "state")), (stages_before[0].as_str(), "landed"), "{stage:#}");
@@ -224,7 +227,8 @@ fn another_version_wrote_it_since() {
 fn what_we_made_is_listed() {
     let desk = Desk::salesforce();
     let ada = |id: &str, name: &str, more: Value| {
-        let mut call = call(id, json!({"outcome": "booked", "caller": {"phone": "+17135550101", "name": name}, "summary": "Wants a cleaning."}));
+        let mut call =
+            call(id, json!({"outcome": "booked", "caller": {"phone": "+17135550101", "name": name}, "summary": "Wants a cleaning."}));
         more.as_object().cloned().unwrap_or_default().into_iter().for_each(|(key, value)| call[key] = value);
         call
     };
@@ -240,7 +244,11 @@ fn what_we_made_is_listed() {
     // The second call changed what the record was made with: nothing stood there before.
     assert_eq!(field(&shown, "Preferred_Language__c")["alone"], json!({"why": "created"}));
     let looked = desk.run(&["revert", "--call", "json:c-1"]).exits(0);
-    assert!(looked.stdout.contains("nothing goes back") && looked.stdout.contains("records were made by us and not deleted"), "{}", looked.stdout);
+    assert!(
+        looked.stdout.contains("nothing goes back") && looked.stdout.contains("records were made by us and not deleted"),
+        "{}",
+        looked.stdout
+    );
     assert!(looked.stdout.contains("/lightning/r/Contact/") && looked.stdout.contains("cancel it with who comes"), "{}", looked.stdout);
     reverted(&desk, &["--call", "json:c-1"], 0);
     assert_eq!((desk.crm.records(), desk.calendar.records()), records);
@@ -327,7 +335,8 @@ fn what_was_put_back_stays_so() {
     desk.sync(&[nora("c-1", json!({"outcome": "message"}))]).exits(0);
     assert_eq!(written(&contact(&desk)), written(&before));
     let kept = rows(&desk.story("json:c-1"), "writes")[0].clone();
-    let language = only(rows(&kept, "receipt").into_iter().filter(|line| line["field"] == "Preferred_Language__c").collect(), "the language");
+    let language =
+        only(rows(&kept, "receipt").into_iter().filter(|line| line["field"] == "Preferred_Language__c").collect(), "the language");
     assert_eq!((text(&language, "state"), text(&language, "because")), ("kept", "put back by olga: the mapping was wrong"));
 }
 

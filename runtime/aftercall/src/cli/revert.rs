@@ -87,8 +87,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
     let [since, until] = times;
     talk::runtime()?.block_on(async {
         let journal = super::calls::open(&args.project)?;
-        let mut wanted =
-            Wanted { pipeline: args.pipeline.clone(), connection: args.connection.clone(), since, until, ..Wanted::default() };
+        let mut wanted = Wanted { pipeline: args.pipeline.clone(), connection: args.connection.clone(), since, until, ..Wanted::default() };
         if let Some(version) = &args.version {
             wanted.version = match version_of(&journal, version).await? {
                 Ok(version) => Some(version),
@@ -173,7 +172,8 @@ fn came_of_it(args: &Args, mut found: WayBack, told: &[Story]) -> u8 {
         let Some(story) = told.iter().find(|story| story.call.id == record.call) else { continue };
         for field in record.fields.iter_mut().filter(|field| field.goes_back) {
             let puts = |name: &str| {
-                let of = story.writes.iter().filter(|row| row.record_id.as_ref() == Some(&record.record) && row.connection == record.connection);
+                let of =
+                    story.writes.iter().filter(|row| row.record_id.as_ref() == Some(&record.record) && row.connection == record.connection);
                 of.rev().find(|row| asked_by(row).is_some_and(|asked| asked.fields.iter().any(|back| back.field == name)))
             };
             let Some(row) = puts(&field.field) else { continue };

@@ -78,17 +78,13 @@ impl WayBack {
         document.counts.erased = rows.iter().filter(|row| row.receipt.is_none()).count();
         document.made = made(project, &rows);
         let numbers: BTreeSet<i64> = rows.iter().map(|row| row.place.row).collect();
-        let mut order: Vec<Of> = Vec::new();
-        for row in rows.iter().filter(|row| row.op != "create") {
-            let of = of(row);
-            if !order.contains(&of) {
-                order.push(of);
+        let mut seen: BTreeSet<Of> = BTreeSet::new();
+        let mut written: Vec<(Of, Written)> = Vec::new();
+        for of in rows.iter().filter(|row| row.op != "create").map(of) {
+            if seen.insert(of.clone()) {
+                let known = history(journal, &of, &numbers).await?;
+                written.push((of, known));
             }
-        }
-        let mut written: Vec<(Of, Written)> = Vec::with_capacity(order.len());
-        for of in order {
-            let known = history(journal, &of, &numbers).await?;
-            written.push((of, known));
         }
         let stories = stories(journal, &written).await?;
         let reads = written.iter().map(|(of, known)| async move {
@@ -103,8 +99,7 @@ impl WayBack {
             for (record, backs) in told {
                 if !backs.is_empty() {
                     let (connection, object, id) = of.clone();
-                    let one =
-                        Goes { write: record.write.clone(), connection, object, record: id, url: record.url.clone(), fields: backs };
+                    let one = Goes { write: record.write.clone(), connection, object, record: id, url: record.url.clone(), fields: backs };
                     goes.entry(record.call.clone()).or_default().push(one);
                 }
                 document.records.push(record);
@@ -151,22 +146,18 @@ async fn asked(journal: &dyn Journal, wanted: &Wanted) -> Result<Vec<LandedRow>,
 
 /// The records that were made, each once.
 fn made(project: &Project, rows: &[LandedRow]) -> Vec<MadeRecord> {
-    let mut made: Vec<MadeRecord> = Vec::new();
-    for row in rows.iter().filter(|row| row.op == "create") {
-        let is_new = |one: &MadeRecord| (&one.connection, &one.object, &one.record) != (&row.connection, &row.object, &row.record_id);
-        if made.iter().all(is_new) {
-            made.push(MadeRecord {
-                call: row.call.clone(),
-                write: row.write.clone(),
-                connection: row.connection.clone(),
-                object: row.object.clone(),
-                record: row.record_id.clone(),
-                url: row.record_url.clone(),
-                appointment: object(project, &row.connection, &row.object).is_some_and(|object| object.booking.is_some()),
-            });
-        }
-    }
-    made
+    let mut seen: BTreeSet<Of> = BTreeSet::new();
+    let new = rows.iter().filter(|row| row.op == "create" && seen.insert(of(row)));
+    new.map(|row| MadeRecord {
+        call: row.call.clone(),
+        write: row.write.clone(),
+        connection: row.connection.clone(),
+        object: row.object.clone(),
+        record: row.record_id.clone(),
+        url: row.record_url.clone(),
+        appointment: object(project, &row.connection, &row.object).is_some_and(|object| object.booking.is_some()),
+    })
+    .collect()
 }
 
 fn object<'a>(project: &'a Project, connection: &str, object: &str) -> Option<&'a Object> {

@@ -43,7 +43,8 @@ pub fn text(document: &RevertDocument) -> String {
 
 /// What came of it: counts first, then what did not go back, and where calls stand that are not done.
 pub fn done(document: &RevertDocument) -> String {
-    let fields = || document.records.iter().flat_map(|record| record.fields.iter().filter(|field| field.goes_back).map(move |f| (record, f)));
+    let fields =
+        || document.records.iter().flat_map(|record| record.fields.iter().filter(|field| field.goes_back).map(move |f| (record, f)));
     let went = fields().filter(|(_, field)| has_gone_back(field)).count();
     let mut out = String::new();
     let _ = writeln!(out, "{} went back, {} did not", bold(&many(went, "field")), fields().count() - went);
@@ -51,7 +52,13 @@ pub fn done(document: &RevertDocument) -> String {
         let state = field.state.as_deref().unwrap_or("planned");
         let state = if state == "refused" { red(state) } else { yellow(state) };
         let because = field.because.as_ref().map(|because| format!(": {}", plain(because, 200))).unwrap_or_default();
-        let _ = writeln!(out, "  {state} {} {} of {}{because}", bold(&plain(&field.field, 60)), dim(&plain(&record.call, 60)), plain(&record.record, 60));
+        let _ = writeln!(
+            out,
+            "  {state} {} {} of {}{because}",
+            bold(&plain(&field.field, 60)),
+            dim(&plain(&record.call, 60)),
+            plain(&record.record, 60)
+        );
     }
     for call in document.calls.iter().filter(|call| matches!(call.status.as_str(), "waiting" | "partial" | "dead")) {
         let reason = call.reason.as_ref().map(|reason| format!(": {}", plain(reason, 200))).unwrap_or_default();

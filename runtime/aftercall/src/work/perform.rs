@@ -26,8 +26,8 @@ use super::wording::{findable, first_state, new_write, outgoing, repeatable};
 use super::worker::Worker;
 use crate::connect::{Failure, Landed, Outgoing, Sent};
 use crate::journal::{
-    self, AnswerRow, CallChange, CallStatus, Claim, Json, NewEvent, NewPlan, NewWrite, PlanOutcome, REVERT, Record, Recording, Then, Trouble,
-    WriteChange, WriteOutcome, WriteRow, WriteState,
+    self, AnswerRow, CallChange, CallStatus, Claim, Json, NewEvent, NewPlan, NewWrite, PlanOutcome, REVERT, Record, Recording, Then,
+    Trouble, WriteChange, WriteOutcome, WriteRow, WriteState,
 };
 use crate::plant::{Plant, planted};
 

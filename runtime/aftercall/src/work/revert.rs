@@ -144,7 +144,7 @@ pub(super) fn put_back(writes: &[WriteRow]) -> Vec<PutBack> {
 }
 
 /// A write that puts back and has not come to its end.
-fn is_open(row: &WriteRow) -> bool {
+pub(super) fn is_open(row: &WriteRow) -> bool {
     use WriteState::{Blocked, Intent, Planned, Unknown, Waiting};
     row.op == REVERT && matches!(row.state, Planned | Intent | Unknown | Waiting | Blocked)
 }
@@ -244,7 +244,12 @@ impl Hand<'_> {
     }
 
     /// Where the call stands when something of it went back: where it stood before, as soon as that has come to its end.
-    pub(super) async fn finish_back(&self, plan: &Plan, standing: &Standing, mut records: Vec<Record>) -> Result<CallStatus, journal::Error> {
+    pub(super) async fn finish_back(
+        &self,
+        plan: &Plan,
+        standing: &Standing,
+        mut records: Vec<Record>,
+    ) -> Result<CallStatus, journal::Error> {
         let found = verdict(plan, standing, None);
         let story = self.worker.journal.call(self.claim.call.id.clone()).await?;
         // Also what was given up before it was planned anew.

@@ -6,6 +6,7 @@ use aftercall_config::project::Pipeline;
 use aftercall_plan::model::{Plan, Write};
 use jiff::Timestamp;
 
+use super::revert::is_open;
 use crate::journal::{CallStatus, Claim, WriteState};
 use crate::meters::meters;
 use crate::trace::{Span, span, wanted};
@@ -13,9 +14,9 @@ use crate::trace::{Span, span, wanted};
 /// From when to when.
 type Time = (Timestamp, Timestamp);
 
-/// A call was worked as far as it goes now; counted where that is its end.
+/// A call was worked as far as it goes now; counted where that is its end. One of which something went back has had its end before.
 pub(super) fn settled(pipeline: &str, claim: &Claim, status: CallStatus, now: Timestamp) {
-    if !status.is_final() {
+    if !status.is_final() || claim.writes.iter().any(is_open) {
         return;
     }
     meters().settled.add(&[pipeline, status.word()], 1);

@@ -198,9 +198,7 @@ pub fn write(place: &Place<'_>, fields: &[Back], stands: &Stands<'_>, in_doubt: 
         .map(|back| {
             let (before, verdict, because) = match stands.value(place.record, &back.field) {
                 Err(alone) => (None, FieldVerdict::Kept, alone.said()),
-                Ok(is) if same(&is, &back.to, stands.region) && in_doubt => {
-                    (Some(back.ours.clone()), FieldVerdict::Write, said.to_owned())
-                }
+                Ok(is) if same(&is, &back.to, stands.region) && in_doubt => (Some(back.ours.clone()), FieldVerdict::Write, said.to_owned()),
                 Ok(is) if same(&is, &back.to, stands.region) => (Some(is), FieldVerdict::Same, Alone::Already.said()),
                 Ok(is) if same(&is, &back.ours, stands.region) => {
                     sends = true;

@@ -48,6 +48,12 @@ pub(in crate::journal) async fn configs_are_kept(journal: &dyn Journal) -> Case 
     let texts = |all: [&str; 2]| Some(all.map(str::to_owned).to_vec());
     assert_eq!(get("h").await?, texts(["b = 1", "a = 1"]));
     assert_eq!(get("i").await?, texts(["a = 1", "c = 1"]));
+    for version in ["ha", "hb"] {
+        journal.config_put(version.to_owned(), vec![part("b")], at(2)).await?;
+    }
+    assert_eq!(journal.versions("h".to_owned(), 2).await?, ["h", "ha"]);
+    assert_eq!(journal.versions("hb".to_owned(), 9).await?, ["hb"]);
+    assert!(journal.versions("%".to_owned(), 9).await?.is_empty());
     Ok(())
 }
 

@@ -143,6 +143,7 @@ macro_rules! every_case {
             trail {
                 what_a_person_did_is_on_the_trail
                 the_trail_pages
+                what_undoes_something_is_of_no_plan
                 what_has_landed_is_found_by_what_is_asked
                 what_gave_way_is_still_told
             }

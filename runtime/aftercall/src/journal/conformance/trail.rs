@@ -2,8 +2,8 @@
 
 use super::support::*;
 use crate::journal::{
-    CallStatus, Deed, DeedFilter, Error, Intervention, Journal, LandedFilter, LandedRow, NewPlan, NewWrite, Record, Then, Way, WriteChange,
-    WriteState,
+    CallStatus, Deed, DeedFilter, Error, FieldWritten, Intervention, Journal, LandedFilter, LandedRow, NewPlan, NewWrite, REVERT, Record,
+    Then, Way, WriteChange, WriteState,
 };
 
 pub(in crate::journal) async fn what_a_person_did_is_on_the_trail(journal: &dyn Journal) -> Case {
@@ -98,6 +98,63 @@ pub(in crate::journal) async fn what_has_landed_is_found_by_what_is_asked(journa
         }
         assert_eq!(seen, find(LandedFilter { version, ..none() }).await?, "page by page the same");
     }
+    Ok(())
+}
+
+pub(in crate::journal) async fn what_undoes_something_is_of_no_plan(journal: &dyn Journal) -> Case {
+    landed(journal, "a", "r1", "v1", 0).await?;
+    let seq = story(journal, "a").await?.call.seq;
+    let written = || async { Ok::<_, Error>(journal.written("crm".to_owned(), "contact".to_owned(), vec!["r1".to_owned()]).await?.len()) };
+    let undoes = NewWrite {
+        op: REVERT.to_owned(),
+        record_id: Some("r1".to_owned()),
+        request: Some(text(r#"{"who":"olga"}"#)),
+        ..write("back", WriteState::Planned)
+    };
+    let word = |records: Vec<Record>| Intervention {
+        call: seq,
+        actor: "olga".to_owned(),
+        way: Way::Cli,
+        what: "revert",
+        reason: "wrong".to_owned(),
+        now: at(30),
+        seen: None,
+        records,
+    };
+    journal.intervene(word(vec![Record::Beside(Box::new(undoes.clone())), again_at(30, false)])).await?;
+    assert!(journal.intervene(word(vec![Record::Beside(Box::new(undoes))])).await.is_err(), "its name is taken");
+    let claim = only(claims(journal, 30, 9).await?);
+    assert_eq!(claim.writes.last().map(|row| (row.write.as_str(), row.plan, row.state)), Some(("back", 1, WriteState::Planned)));
+    // Another plan does not name it, and leaves it as it is.
+    planned(journal, plan(&claim, 31, vec![write("contact", WriteState::Skipped)])).await?;
+    assert!(states(journal, "a").await?.contains(&("back".to_owned(), WriteState::Planned)));
+    let field = |name: &str| FieldWritten {
+        connection: "crm".to_owned(),
+        object: "contact".to_owned(),
+        record_id: "r1".to_owned(),
+        field: name.to_owned(),
+        value: text("1"),
+        call_started_at: None,
+        config_version: "v1".to_owned(),
+    };
+    let forgotten = Record::Unwritten {
+        connection: "crm".to_owned(),
+        object: "contact".to_owned(),
+        record_id: "r1".to_owned(),
+        field: "Phone".to_owned(),
+    };
+    let fields = vec![Record::Field(field("Phone")), Record::Field(field("Email"))];
+    record(journal, &claim, 32, fields, Then::Keep).await?;
+    assert_eq!(written().await?, 2);
+    let records = vec![into_state("back", WriteState::Applied), forgotten, status_change(CallStatus::Landed)];
+    record(journal, &claim, 33, records, Then::Release).await?;
+    assert_eq!(written().await?, 1, "what stands there is not ours any more");
+    let rows = journal.landed(LandedFilter { record_id: Some("r1".to_owned()), limit: 9, ..LandedFilter::default() }).await?;
+    let asked = |row: &LandedRow| (row.op.clone(), row.request.as_ref().map(|request| request.text().to_owned()));
+    assert_eq!(rows.iter().map(asked).next(), Some((REVERT.to_owned(), Some(r#"{"who":"olga"}"#.to_owned()))));
+    assert!(rows.iter().skip(1).all(|row| row.request.is_none()));
+    let records = story(journal, "a").await?.call.records;
+    assert_eq!(records.iter().filter(|record| record.write == "back").count(), 0, "the record is not told twice");
     Ok(())
 }
 

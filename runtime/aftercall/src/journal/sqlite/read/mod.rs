@@ -19,7 +19,9 @@ pub(super) use answers::{of_keys as answers_of_keys, of_lane as answers_of_lane}
 pub(super) use calls::calls;
 pub(super) use deeds::deeds;
 pub(super) use landed::landed;
-pub(super) use ledger::{booked, config_get, links, links_of_keys, lookup_get, peek_turn, people_find, recent_created, token_get, versions, written};
+pub(super) use ledger::{
+    booked, config_get, links, links_of_keys, lookup_get, peek_turn, people_find, recent_created, token_get, versions, written,
+};
 pub(super) use log::{last_event, log, log_counts};
 pub(super) use naming::{Named, naming};
 pub(super) use planned::planned;

@@ -95,8 +95,9 @@ struct Had {
 }
 
 fn existing(tx: &Tx<'_>, seq: CallSeq) -> Result<BTreeMap<String, Had>, Fault> {
-    let mut statement =
-        tx.conn.prepare_cached("SELECT write, state, revision, generation, attempt, record_id, record_url, op FROM writes WHERE call = ?1")?;
+    let mut statement = tx
+        .conn
+        .prepare_cached("SELECT write, state, revision, generation, attempt, record_id, record_url, op FROM writes WHERE call = ?1")?;
     let rows = statement.query_map([seq], |row| {
         Ok((
             row.get(0)?,
@@ -198,7 +199,9 @@ fn put(tx: &mut Tx<'_>, place: &Place, write: &NewWrite, had: Option<Had>) -> Re
 pub(super) fn beside(tx: &mut Tx<'_>, head: &Head, now: Timestamp, write: &NewWrite) -> Result<(), Fault> {
     let (number, position) = tx
         .conn
-        .prepare_cached("SELECT c.plan, (SELECT coalesce(max(position), -1) + 1 FROM writes WHERE call = c.seq) FROM calls c WHERE seq = ?1")?
+        .prepare_cached(
+            "SELECT c.plan, (SELECT coalesce(max(position), -1) + 1 FROM writes WHERE call = c.seq) FROM calls c WHERE seq = ?1",
+        )?
         .query_row([head.seq], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let place = Place { seq: head.seq, number, revision: head.revision, position, now };
     put(tx, &place, write, None).map(drop)
