@@ -345,26 +345,32 @@ fn what_was_put_back_stays_so() {
 #[test]
 fn what_cannot_go_back() {
     let desk = Desk::salesforce();
-    let room = |required: bool| {
+    let set_room = |required: bool| {
         let field = json!({"name": "Room__c", "type": "string", "length": 40, "required": required});
         desk.crm.configure(&json!({"custom_fields": {"Contact": [field]}})).expect("a setting");
     };
-    room(false);
+    set_room(false);
     desk.edit("mappings/acme/contact.toml", "[fields]\n", "[fields]\nRoom__c = \"{{captured.room}}\"\n");
     desk.sync(&[nora("c-1", json!({"captured": {"language": "es", "room": "7"}}))]).exits(0);
-    room(true);
+    set_room(true);
     let done = reverted(&desk, &["--call", "json:c-1"], 1);
     let room = field(&done, "Room__c");
     assert_eq!((text(&room, "state"), text(&field(&done, "OtherPhone"), "state")), ("refused", "landed"), "{done:#}");
     assert!(!text(&room, "because").is_empty(), "{room:#}");
     let reason = text(&done["calls"][0], "reason").to_owned();
     assert_eq!((&done["calls"][0]["status"], reason.starts_with("not all went back: ")), (&json!("partial"), true), "{reason}");
+    // It takes it now: what was refused goes back, and the call is as whole as before.
+    set_room(false);
+    let done = reverted(&desk, &["--call", "json:c-1"], 0);
+    assert_eq!((counts(&done)[0], text(&field(&done, "Room__c"), "state"), &done["calls"][0]["status"]), (1, "landed", &json!("landed")));
+    desk.sync(&[nora("c-2", json!({"captured": {"language": "es", "room": "8"}}))]).exits(0);
+    set_room(true);
     desk.run(&["describe", "crm"]).exits(0);
-    assert_eq!(field(&revert(&desk, &["--call", "json:c-1"], 0), "Room__c")["alone"], json!({"why": "needed"}));
+    assert_eq!(field(&revert(&desk, &["--call", "json:c-2"], 0), "Room__c")["alone"], json!({"why": "needed"}));
     let mut gone = contact(&desk);
     gone["IsDeleted"] = json!(true);
     desk.crm.load(&json!({"Contact": [gone]})).expect("the record loads");
-    let shown = revert(&desk, &["--call", "json:c-1"], 0);
+    let shown = revert(&desk, &["--call", "json:c-2"], 0);
     assert_eq!((counts(&shown)[0], &field(&shown, "Room__c")["alone"]), (0, &json!({"why": "gone"})), "{shown:#}");
 }
 

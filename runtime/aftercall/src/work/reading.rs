@@ -45,11 +45,12 @@ impl Hand<'_> {
         }
     }
 
-    /// Reading failed: the call waits, and so does its caller.
+    /// Reading failed: the call waits, and so does its caller, except where something only goes back.
     pub(super) async fn cannot_read(&self, connection: &str, failure: &Failure) -> Result<CallStatus, journal::Error> {
         let now = self.worker.now();
         let reason = Some(if failure.away { failure.message.clone() } else { format!("{connection} cannot be read: {failure}") });
-        let waiting = CallChange { status: CallStatus::Waiting, reason, next_at: None, waits_for: Vec::new(), blocks_lane: true };
+        let blocks_lane = self.claim.call.blocks_lane || !self.goes_back();
+        let waiting = CallChange { status: CallStatus::Waiting, reason, next_at: None, waits_for: Vec::new(), blocks_lane };
         let change = if failure.away {
             CallChange { waits_for: vec![connection.to_owned()], ..waiting }
         } else {

@@ -73,17 +73,21 @@ pub struct Goes {
 /// What a person's word puts on record: the writes that put back what this call wrote last, and that it is worked again.
 pub fn goes_back(story: &Story, goes: &[Goes], who: &str, way: Way, reason: &str, now: Timestamp) -> Vec<Record> {
     let call = &story.call;
-    let stood = Stood {
-        status: call.status,
-        reason: call.status_reason.clone(),
-        blocks_lane: call.blocks_lane,
-        plan: story.plans.last().map_or(0, |plan| plan.number),
-    };
+    let plan = story.plans.last().map_or(0, |plan| plan.number);
+    let now_stands = || Stood { status: call.status, reason: call.status_reason.clone(), blocks_lane: call.blocks_lane, plan };
+    // Where it is only not whole because not all went back, it will be as it was before that.
+    let failed = story.writes.iter().filter(|row| call.status == CallStatus::Partial && did_not_go_back(row)).filter_map(asked_by);
+    let stood = failed.map(|asked| asked.stood).find(|stood| stood.plan == plan).unwrap_or_else(now_stands);
     let asked = Asked { who: who.to_owned(), way, reason: reason.to_owned(), fields: Vec::new(), stood };
     // The first number under which nothing stands yet: what was put back once may have to go back again.
     let free = |number: &usize| !story.writes.iter().any(|row| row.write.starts_with(&format!("revert-{number}.")));
     let number = (1..).find(free).unwrap_or_default();
-    let mut records = Vec::new();
+    // What was given up is asked for anew.
+    let given_up = |row: &&WriteRow| {
+        row.op == REVERT && row.state == WriteState::Dead && goes.iter().any(|one| Some(&one.record) == row.record_id.as_ref())
+    };
+    let skipped = |row: &WriteRow| Record::Write(WriteChange::to(row.write.clone(), WriteState::Skipped));
+    let mut records: Vec<Record> = story.writes.iter().filter(given_up).map(skipped).collect();
     for one in goes {
         let fields = one.fields.clone();
         let said: Vec<&str> = fields.iter().map(|back| back.field.as_str()).collect();
@@ -119,6 +123,12 @@ fn unique(write: &str, goes: &[Goes], one: &Goes) -> String {
         Some(at) if at > 0 => format!("{write}.{}", at + 1),
         _ => write.to_owned(),
     }
+}
+
+/// Whether something of it was to go back, and was refused or given up.
+fn did_not_go_back(row: &WriteRow) -> bool {
+    let receipt: Vec<Value> = row.receipt.as_ref().and_then(|receipt| receipt.read().ok()).unwrap_or_default();
+    row.op == REVERT && (row.state == WriteState::Dead || receipt.iter().any(|line| line["state"] == "refused"))
 }
 
 /// What was asked for by a write that puts back.

@@ -316,7 +316,7 @@ mod tests {
         let again = [wrote("v1", a.clone(), b.clone()), wrote("v2", b.clone(), c.clone()), wrote("back", c.clone(), b.clone())];
         check(&[&again[..], &[wrote("v3", b.clone(), c.clone())]].concat(), c.clone(), Ok(json!("A")));
         let made = Wrote { created: true, ..wrote("v1", json!(null), b.clone()) };
-        check(&[made.clone()], b.clone(), Err(Alone::Created));
+        check(std::slice::from_ref(&made), b.clone(), Err(Alone::Created));
         check(&[made, wrote("v2", b, c.clone())], c, Err(Alone::Created));
     }
 
