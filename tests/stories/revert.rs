@@ -270,33 +270,34 @@ fn a_lost_answer() {
     assert_eq!(counts(&revert(&desk, &["--call", "json:c-1"], 0)), [0, 0, 4]);
 }
 
-/// Story: the service is killed while the CRM is doing it. The next one looks, and what went back once went back once.
+/// Story: the service is killed while the CRM has it in hand: once before it does it, and once when it has and the answer is lost. The next one looks,
+/// and what went back went back once.
 #[test]
 fn killed_in_the_middle() {
-    let desk = Desk::salesforce().impatient();
-    let before = contact(&desk);
-    desk.sync(&[nora("c-1", json!({}))]).exits(0);
-    let sent = patches(&desk.crm);
-    let service = desk.serve();
-    desk.crm.fault(FaultSpec::next(FaultKind::Slow, 1).on_method("PATCH").delayed_ms(20_000));
-    let asked = std::thread::scope(|scope| {
-        let asking = scope.spawn(|| desk.run(&["revert", "--call", "json:c-1", "--apply", "--reason", "wrong", "--wait", "1s"]));
-        eventually("the intent is on record", || {
+    for (fault, stands, sends) in [(FaultKind::Slow, "intent", 2), (FaultKind::CommitThenDrop, "unknown", 1)] {
+        let desk = Desk::salesforce();
+        desk.add("pipelines/front-desk.toml", "\n[retry.default]\ninitial = \"3s\"\njitter = \"none\"\n");
+        let before = contact(&desk);
+        desk.sync(&[nora("c-1", json!({}))]).exits(0);
+        let sent = patches(&desk.crm);
+        let service = desk.serve();
+        desk.crm.fault(FaultSpec::next(fault, 1).on_method("PATCH").delayed_ms(20_000));
+        let asked = desk.run(&["revert", "--call", "json:c-1", "--apply", "--reason", "wrong", "--wait", "1ms"]);
+        assert!(asked.stderr.contains("a service works this journal"), "{}", asked.seen());
+        eventually("what goes back is under way", || {
             let writes = rows(&desk.story("json:c-1"), "writes");
-            writes.iter().any(|row| row["op"] == "revert" && row["state"] == "intent").then_some(())
+            writes.iter().any(|row| row["op"] == "revert" && row["state"] == stands).then_some(())
         });
-        asking.join().expect("the command ends")
-    });
-    assert!(asked.stderr.contains("a service works this journal"), "{}", asked.seen());
-    service.kill();
-    desk.crm.clear_faults();
-    let service = desk.serve();
-    assert_eq!(desk.settled(1)["json:c-1"], "landed");
-    drop(service);
-    assert_eq!(written(&contact(&desk)), written(&before));
-    assert!(patches(&desk.crm) <= sent + 2, "{} after {sent}", patches(&desk.crm));
-    assert!(receipt(&desk, "json:c-1").values().all(|line| line["state"] == "landed"));
-    assert_eq!(counts(&revert(&desk, &["--call", "json:c-1"], 0)), [0, 0, 4]);
+        service.kill();
+        desk.crm.clear_faults();
+        let service = desk.serve();
+        assert_eq!(desk.settled(1)["json:c-1"], "landed");
+        drop(service);
+        assert_eq!(written(&contact(&desk)), written(&before));
+        assert!(patches(&desk.crm) <= sent + sends, "{} after {sent}", patches(&desk.crm));
+        assert!(receipt(&desk, "json:c-1").values().all(|line| line["state"] == "landed"), "{:#?}", receipt(&desk, "json:c-1"));
+        assert_eq!(counts(&revert(&desk, &["--call", "json:c-1"], 0)), [0, 0, 4]);
+    }
 }
 
 /// Story: with the service running, it is the service that does it, and the call's page says who wanted it, and why.
