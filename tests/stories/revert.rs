@@ -111,7 +111,7 @@ fn it_goes_back() {
     assert_eq!(rows(&story, "writes")[0]["state"], "applied");
     let language = receipt(&desk, "json:c-1")["Preferred_Language__c"].clone();
     assert_eq!((text(&language, "state"), text(&language, "before"), &language["value"]), ("landed", "Spanish", &Value::Null));
-    assert_eq!(text(&language, "because"), "put back by olga: the mapping was wrong");
+    assert_eq!((text(&language, "because"), &language["verified"]), ("put back by olga: the mapping was wrong", &json!(true)));
     let kinds: Vec<String> = rows(&story, "events").iter().map(|event| text(event, "kind").to_owned()).collect();
     assert!(kinds.contains(&"person_intervened".to_owned()) && kinds.contains(&"goes_back".to_owned()), "{kinds:?}");
     let trail = rows(&desk.run(&["audit", "--record", text(&after, "Id"), "--format", "json"]).exits(0).json(), "trail");

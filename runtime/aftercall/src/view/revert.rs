@@ -69,7 +69,7 @@ pub fn done(document: &RevertDocument) -> String {
 
 /// Whether what was to go back stands there now.
 pub fn has_gone_back(field: &RevertField) -> bool {
-    matches!(field.state.as_deref(), Some("landed" | "changed" | "same"))
+    matches!(field.state.as_deref(), Some("landed" | "same"))
 }
 
 fn plain(text: &str, width: usize) -> String {

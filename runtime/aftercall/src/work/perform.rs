@@ -408,7 +408,7 @@ impl Hand<'_> {
     }
 
     /// Where a write goes. A merge is of no rule of the pipeline, and neither is what goes back.
-    fn connection_of(&self, write: &Write) -> Arc<Connection> {
+    pub(super) fn connection_of(&self, write: &Write) -> Arc<Connection> {
         let named = || self.project.connections.get(&write.connection).unwrap_or(&self.pipeline.connection);
         self.rule(write).map_or_else(named, |rule| &rule.connection).clone()
     }

@@ -169,6 +169,11 @@ impl Hand<'_> {
         asked_by(self.claim.writes.iter().find(|row| row.write == write)?)
     }
 
+    /// Whether a write puts something back.
+    pub(super) fn puts_back(&self, write: &Write) -> bool {
+        self.claim.writes.iter().any(|row| row.write == write.id && row.op == REVERT)
+    }
+
     /// Reads what stands there, and puts intents on record for what still holds what we wrote. `Err` is where the call stands when that cannot be
     /// read now.
     pub(super) async fn plan_back(&self) -> Result<Result<(Plan, Standing), CallStatus>, journal::Error> {

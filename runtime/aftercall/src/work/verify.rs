@@ -26,7 +26,9 @@ impl Hand<'_> {
         let asked = |write: &&Write| match self.rule(write).map(|rule| rule.verify) {
             Some(VerifyDecl::Always) => true,
             Some(VerifyDecl::Sample) => spread(&format!("{}/{}", self.claim.call.id, write.id), 0) * SAMPLE < 1.0,
-            Some(VerifyDecl::Never) | None => false,
+            Some(VerifyDecl::Never) => false,
+            // What goes back is of no rule, and nobody looks there again by themselves.
+            None => self.puts_back(write),
         };
         plan.writes.iter().filter(fresh).filter(asked).collect()
     }
@@ -35,12 +37,12 @@ impl Hand<'_> {
     pub(super) async fn verify(&self, writes: Vec<&Write>, standing: &mut Standing) -> Vec<Record> {
         let mut records = Vec::new();
         for write in writes {
-            let (Some(rule), Some(progress)) = (self.rule(write), standing.get_mut(&write.id)) else { continue };
+            let (connection, Some(progress)) = (self.connection_of(write), standing.get_mut(&write.id)) else { continue };
             let Some(id) = progress.record_id.clone() else { continue };
             let sent = write.fields.iter().filter(|f| f.verdict == FieldVerdict::Write && !progress.refused.contains_key(&f.field));
             let sent: Vec<(&str, &Value)> = sent.filter_map(|f| Some((f.field.as_str(), f.after.as_ref()?))).collect();
             let names: Vec<String> = sent.iter().map(|(name, _)| (*name).to_owned()).collect();
-            match self.worker.connections.reader().read(&rule.connection, &write.object, &id, &names).await {
+            match self.worker.connections.reader().read(&connection, &write.object, &id, &names).await {
                 Ok(record) => {
                     let there = record.map(|record| record.fields).unwrap_or_default();
                     for (name, value) in sent {

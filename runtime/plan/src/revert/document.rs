@@ -94,7 +94,7 @@ pub struct RevertField {
     /// The line that had asked for what we wrote.
     pub origin: String,
     /// With `--apply`: what came of it. `landed`: it went back; `conflict`, `kept`, `same`: it was left alone; `refused`: the system takes no such
-    /// value; `planned`: it is still to come.
+    /// value; `changed`, `missing`: it confirmed it, and something else or nothing stands there; `planned`: it is still to come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// With `--apply`: why, where it did not go back.
