@@ -151,6 +151,44 @@ fn in_another_system() {
     assert_eq!(counts(&revert(&desk, &["--call", "json:c-1"], 0))[0], 0);
 }
 
+/// Story: a version wrote into many records. All of them go back at once, in either CRM.
+#[test]
+fn many_at_once() {
+    for (desk, object) in [(Desk::salesforce(), "Contact"), (Desk::hubspot(), "contacts")] {
+        let people = || -> Vec<BTreeMap<String, String>> {
+            let names = [
+                "Phone",
+                "MobilePhone",
+                "OtherPhone",
+                "Description",
+                "Preferred_Language__c",
+                "phone",
+                "mobilephone",
+                "preferred_language",
+            ];
+            let of = |row: &Value| {
+                let row = if row["properties"].is_object() { &row["properties"] } else { row };
+                names.iter().map(|name| ((*name).to_owned(), text(row, name).to_owned())).collect()
+            };
+            // Whom a system does not recognise is made, and stays.
+            desk.crm_rows(object).iter().take(known_callers().len()).map(of).collect()
+        };
+        let before = people();
+        let spanish = |(at, (name, _, phone)): (usize, &(&str, &str, &str))| {
+            let caller = json!({"phone": phone, "first_name": name, "callback_phone": format!("+1512555019{at}")});
+            call(&format!("c-{at}"), json!({"caller": caller, "captured": {"language": "es"}}))
+        };
+        let calls: Vec<Value> = known_callers().iter().take(5).enumerate().map(spanish).collect();
+        desk.sync(&calls).exits(0);
+        assert_ne!(people(), before);
+        let done = reverted(&desk, &["--version", &version(&desk, "json:c-0")], 0);
+        let went = rows(&done, "calls").len();
+        assert!(went >= 4 && done["counts"]["records"] == went, "{:#}", done["counts"]);
+        assert_eq!(people(), before);
+        assert!(rows(&done, "calls").iter().all(|call| call["status"] == "landed"), "{:#}", done["calls"]);
+    }
+}
+
 /// Story: a colleague has changed a field since. It is left alone and that is said; the others go back. So it is where they change it after it was
 /// looked at and before it is written: the CRM is away for a moment, and each field is read again before it is sent.
 #[test]
