@@ -3,6 +3,7 @@
 //! A name that there is not is a finding of `check`. A value that a call lacks is absent: one expression gives
 //! nothing, and text in which every value is absent gives nothing either.
 
+mod brings;
 mod check;
 mod gives;
 
@@ -13,6 +14,7 @@ use handlebars::template::{HelperTemplate, Parameter, Template as Parsed, Templa
 use handlebars::{Context, Handlebars, Helper, HelperDef, Path, PathSeg, RenderContext, RenderError, Renderable, ScopedJson};
 use serde_json::{Map, Value};
 
+pub use self::brings::Brings;
 pub(crate) use self::check::check_path;
 use self::check::{Walk, syntax_error};
 pub(crate) use self::gives::{Sort, literal};

@@ -5,6 +5,7 @@
 
 pub mod backtest;
 pub mod caller;
+pub mod capture;
 pub mod context;
 pub mod decision;
 pub mod diff;

@@ -19,7 +19,7 @@ use crate::route::Routed;
 const APPOINTMENT: SignedDuration = SignedDuration::from_mins(30);
 
 /// What is repeated of a call under `call`, in the order of the outcome.
-const CALL_KEYS: &[&str] =
+pub(crate) const CALL_KEYS: &[&str] =
     &["id", "source", "direction", "started_at", "ended_at", "duration_s", "line", "ended_reason", "sentiment", "carrier_id"];
 
 /// `source:id`, the name of a call in plans, in the journal and in markers.
