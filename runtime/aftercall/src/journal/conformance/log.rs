@@ -113,8 +113,11 @@ pub(in crate::journal) async fn the_log_finds(journal: &dyn Journal) -> Case {
 
 pub(in crate::journal) async fn the_log_counts(journal: &dyn Journal) -> Case {
     some_calls(journal).await?;
-    let counts =
-        |calls: &[(CallStatus, u64)], unrecognised| LogCounts { calls: calls.iter().copied().collect::<BTreeMap<_, _>>(), unrecognised };
+    let counts = |calls: &[(CallStatus, u64)], unrecognised| LogCounts {
+        calls: calls.iter().copied().collect::<BTreeMap<_, _>>(),
+        unrecognised,
+        never_received: 0,
+    };
     let cases = [
         (LogKind::default(), counts(&[(CallStatus::Waiting, 2), (CallStatus::Landed, 1), (CallStatus::Dead, 1)], 1)),
         // Whole weeks and hours, and what is left of others.

@@ -5,6 +5,7 @@ pub(super) mod answers;
 pub(super) mod intake;
 pub(super) mod keep;
 pub(super) mod lanes;
+pub(super) mod list;
 pub(super) mod log;
 pub(super) mod plans;
 pub(super) mod reads;

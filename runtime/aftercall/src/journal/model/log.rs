@@ -63,6 +63,8 @@ pub struct LogCounts {
     pub calls: BTreeMap<CallStatus, u64>,
     /// Deliveries of that time and source that nobody understood yet.
     pub unrecognised: u64,
+    /// Calls of that time and source that the platform's own list has and that never came, as far as it was looked at.
+    pub never_received: u64,
 }
 
 /// A record that a call's write has left in a system.

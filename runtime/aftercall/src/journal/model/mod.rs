@@ -7,6 +7,7 @@ mod claim;
 mod deed;
 mod ids;
 mod json;
+mod list;
 mod log;
 mod read;
 mod record;
@@ -21,6 +22,10 @@ pub use claim::{Claim, ClaimedCall, Claiming, Guard, LaneLink, PlanRow, WriteRow
 pub use deed::{Deed, DeedFilter, DeedRow, Landed, LandedFilter, LandedRow};
 pub use ids::{CallSeq, CallStatus, Fence, LaneId, ReloadState, Role, Way, WriteState};
 pub use json::Json;
+pub use list::{
+    CapturedCall, Day, ListedDay, ListedRow, Look, LookEnd, LookRow, Missing, MissingRow, Received, Reconciled, RefusedTwin, SaidOne,
+    Several, Suspects,
+};
 pub use log::{LogCounts, LogFilter, LogKind, LogPage, WrittenRecord};
 pub use read::{
     Booking, CallFilter, CallSummary, Counts, EventRow, Lookup, Order, PayloadRow, PlannedCall, PlannedFilter, RevisionRow, Story,

@@ -1,5 +1,7 @@
 //! Alerts and their messages, and what is let go of.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -18,6 +20,8 @@ pub struct Vitals {
     pub asking: u64,
     /// Payloads that nobody understood.
     pub unrecognised: u64,
+    /// Calls that platforms' own lists have and that never came, by source.
+    pub never_received: BTreeMap<String, u64>,
 }
 
 /// What went wrong since a moment.

@@ -12,7 +12,7 @@ use super::{
     super::{
         error::Error,
         model::{
-            Accepted, AccessChange, Arrival, CallSeq, ConfigPart, Deed, Erased, Erasing, Intervention, Lookup, NewReload, Recorded,
+            Accepted, AccessChange, Arrival, CallSeq, ConfigPart, Deed, Erased, Erasing, Intervention, Look, Lookup, NewReload, Recorded,
             SealedToken,
         },
     },
@@ -48,6 +48,11 @@ pub fn config_beside(path: &Path, hash: &str, parts: &[ConfigPart], now: Timesta
 /// Keeps a look-up in a journal that a service has open. Blocks for the disk. Errors: those of opening and of the disk.
 pub fn lookup_beside(path: &Path, lookup: &Lookup) -> Result<(), Error> {
     beside(path, "keep a look-up", |tx| write::lookup_put(tx, lookup))
+}
+
+/// Puts a look at a platform's list on record in a journal that a service may have open. Blocks for the disk. Errors: those of opening and of the disk.
+pub fn look_beside(path: &Path, look: &Look) -> Result<(), Error> {
+    beside(path, "record a look at a list", |tx| write::look_put(tx, look))
 }
 
 /// Asks the service that has the journal open to read its config again. Gives the number under which it answers. Blocks for the disk.

@@ -22,6 +22,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "access", include_str!("migrations/0008_access.sql")),
     (9, "signals", include_str!("migrations/0009_signals.sql")),
     (10, "parts", include_str!("migrations/0010_parts.sql")),
+    (11, "lists", include_str!("migrations/0011_lists.sql")),
 ];
 
 /// Marks the file as ours: "ACJ1" in the header.

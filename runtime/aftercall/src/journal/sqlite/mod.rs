@@ -21,7 +21,7 @@ mod write;
 mod writer;
 
 pub use beside::{
-    accept_beside, access_beside, config_beside, forget_beside, intervene_beside, lookup_beside, reload_beside, token_beside,
+    accept_beside, access_beside, config_beside, forget_beside, intervene_beside, look_beside, lookup_beside, reload_beside, token_beside,
 };
 pub use journal::SqliteJournal;
 pub use lock::worked_by;

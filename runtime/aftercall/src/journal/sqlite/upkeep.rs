@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use super::{
     super::{
         api::Answer,
-        model::{AlertChange, AlertRow, Lately, NoticeRow, NoticeTried, Purged, Purging, Vitals},
+        model::{
+            AlertChange, AlertRow, CapturedCall, Day, Lately, Look, NoticeRow, NoticeTried, Purged, Purging, Reconciled, Suspects, Vitals,
+        },
         upkeep::Upkeep,
     },
     SqliteJournal, read, write,
@@ -39,6 +41,22 @@ impl Upkeep for SqliteJournal {
 
     fn notice_tried(&self, tried: NoticeTried) -> Answer<'_, ()> {
         self.write("record a message", move |tx| write::notice_tried(tx, &tried))
+    }
+
+    fn look_put(&self, look: Look) -> Answer<'_, ()> {
+        self.write("record a look at a list", move |tx| write::look_put(tx, &look))
+    }
+
+    fn reconciled(&self, days: Vec<Day>, most: usize) -> Answer<'_, Reconciled> {
+        self.read("hold calls against lists", move |conn| read::reconciled(conn, &days, most))
+    }
+
+    fn suspects(&self, since: Timestamp, until: Timestamp, most: usize) -> Answer<'_, Suspects> {
+        self.read("look for duplicates", move |conn| read::suspects(conn, since, until, most))
+    }
+
+    fn captured(&self, since: Timestamp, until: Timestamp, most: usize) -> Answer<'_, Vec<CapturedCall>> {
+        self.read("read what was captured", move |conn| read::captured(conn, since, until, most))
     }
 
     fn purge(&self, purging: Purging) -> Answer<'_, Purged> {

@@ -15,6 +15,7 @@ use super::{
         row::{count, limit},
     },
     calls::{COLUMNS, count_writes, summary},
+    list::MISSING,
 };
 
 /// How many candidates are looked at for one page: a few tens of milliseconds.
@@ -392,6 +393,15 @@ pub(crate) fn log_counts(conn: &Connection, kind: &LogKind) -> Result<LogCounts,
     unknown.and_text("source = ?", kind.source.as_ref());
     let sql = format!("SELECT count(*) FROM payloads INDEXED BY payloads_unrecognised_at WHERE kind = 'unrecognised'{}", unknown.sql);
     counts.unrecognised = conn.prepare_cached(&sql)?.query_row(params_from_iter(unknown.values), |row| count(row, 0))?;
+    // A call that never came has no pipeline and no verdict.
+    if kind.pipeline.is_none() && kind.verdict.is_none() {
+        let mut never = Conditions::default();
+        never.and_number("n.started_at >= ?", us(kind.since));
+        never.and_number("n.started_at < ?", us(kind.until));
+        never.and_text("n.source = ?", kind.source.as_ref());
+        let sql = format!("SELECT count(*) FROM {MISSING}{}", never.sql);
+        counts.never_received = conn.prepare_cached(&sql)?.query_row(params_from_iter(never.values), |row| count(row, 0))?;
+    }
     Ok(counts)
 }
 
@@ -409,7 +419,9 @@ fn add(conn: &Connection, sql: &str, values: Vec<Value>, counts: &mut LogCounts)
 
 /// See [`Journal::last_event`](super::super::super::api::Journal::last_event).
 pub(crate) fn last_event(conn: &Connection) -> Result<i64, Fault> {
-    Ok(conn.prepare_cached("SELECT coalesce(max(id), 0) FROM events")?.query_row([], |row| row.get(0))?)
+    // A look at a platform's list is news, too.
+    let sql = "SELECT (SELECT coalesce(max(id), 0) FROM events) + (SELECT coalesce(sum(number), 0) FROM looks)";
+    Ok(conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
 }
 
 #[cfg(test)]

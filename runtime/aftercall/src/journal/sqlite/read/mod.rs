@@ -6,6 +6,7 @@ mod calls;
 mod deeds;
 mod landed;
 mod ledger;
+mod list;
 mod log;
 mod naming;
 mod planned;
@@ -22,6 +23,7 @@ pub(super) use landed::landed;
 pub(super) use ledger::{
     booked, config_get, links, links_of_keys, lookup_get, peek_turn, people_find, recent_created, token_get, versions, written,
 };
+pub(super) use list::{captured, reconciled, suspects};
 pub(super) use log::{last_event, log, log_counts};
 pub(super) use naming::{Named, naming};
 pub(super) use planned::planned;

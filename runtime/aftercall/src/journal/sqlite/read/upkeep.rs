@@ -28,6 +28,7 @@ pub(crate) fn vitals(conn: &Connection) -> Result<Vitals, Fault> {
             "SELECT count(*) FROM calls c WHERE question IS NOT NULL AND NOT EXISTS (SELECT 1 FROM answers a WHERE a.call = c.seq)",
         )?,
         unrecognised: number("SELECT count(*) FROM payloads WHERE kind = 'unrecognised'")?,
+        never_received: super::list::missing(conn)?,
     })
 }
 

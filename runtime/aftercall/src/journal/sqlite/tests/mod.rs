@@ -34,7 +34,11 @@ mod suite {
 
 /// The same for what a store does beside the way of calls.
 mod upkeep {
-    use super::{Error, Journal, conformance::upkeep as cases, open};
+    use super::{
+        Error, Journal,
+        conformance::{list, upkeep as cases},
+        open,
+    };
     use crate::journal::Upkeep;
 
     async fn check(case: impl AsyncFnOnce(&dyn Journal, &dyn Upkeep) -> Result<(), Error>) {
@@ -53,6 +57,31 @@ mod upkeep {
     #[tokio::test]
     async fn what_went_wrong_is_counted() {
         check(async |journal, upkeep| cases::what_went_wrong_is_counted(journal, upkeep).await).await;
+    }
+
+    #[tokio::test]
+    async fn what_never_came_is_known_until_it_comes() {
+        check(async |journal, upkeep| list::what_never_came_is_known_until_it_comes(journal, upkeep).await).await;
+    }
+
+    #[tokio::test]
+    async fn part_of_a_day_says_less_than_all_of_it() {
+        check(async |journal, upkeep| list::part_of_a_day_says_less_than_all_of_it(journal, upkeep).await).await;
+    }
+
+    #[tokio::test]
+    async fn days_are_counted_by_source_and_status() {
+        check(async |journal, upkeep| list::days_are_counted_by_source_and_status(journal, upkeep).await).await;
+    }
+
+    #[tokio::test]
+    async fn what_was_captured_comes_with_its_receipts() {
+        check(async |journal, upkeep| list::what_was_captured_comes_with_its_receipts(journal, upkeep).await).await;
+    }
+
+    #[tokio::test]
+    async fn what_makes_duplicates_suspected_is_found() {
+        check(async |journal, upkeep| list::what_makes_duplicates_suspected_is_found(journal, upkeep).await).await;
     }
 
     #[tokio::test]

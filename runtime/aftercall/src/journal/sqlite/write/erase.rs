@@ -138,6 +138,8 @@ fn small(tx: &mut Tx<'_>, purging: &Purging, unused: &[String]) -> Result<u64, F
             "DELETE FROM reloads WHERE changed_at < ?1 AND state NOT IN ('asked', 'held')
              AND id < (SELECT max(id) FROM reloads WHERE state = 'accepted')",
         ),
+        (purging.calls, "DELETE FROM never_came WHERE started_at < ?1"),
+        (purging.calls, "DELETE FROM listed WHERE looked_at < ?1"),
         (purging.notices, "DELETE FROM notices WHERE made_at < ?1 AND done_at IS NOT NULL"),
     ];
     for (before, sql) in deletions {
