@@ -5,6 +5,7 @@ mod effect;
 mod recorded;
 mod then;
 mod way_back;
+mod looks;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub(crate) use effect::{Effect, NoEffect, effect};
 pub(crate) use recorded::Recording;
 pub(crate) use then::{Then, colleagues};
 pub use way_back::{Wanted, WayBack};
+pub use looks::{LookError, LookFor, Looked, Looking, Looks, NoList, list_of};
 
 /// A project that runs.
 pub struct Service {
@@ -44,6 +46,8 @@ pub struct Service {
     pub worker: Arc<Worker>,
     /// What is at work, which may be another project than it was opened with.
     pub versions: Versions,
+    /// The looks at platforms' lists that go on.
+    pub looks: Looks,
     tokens: Arc<KeptTokens>,
     root: PathBuf,
 }
@@ -65,7 +69,17 @@ impl Service {
         let versions = Versions::new(project.clone(), files, journal.clone(), now).await?;
         let owner = format!("pid {}", std::process::id());
         let worker = Worker::new(journal.clone(), connections.clone(), versions.clone(), Arc::new(Timestamp::now), owner);
-        Ok(Self { project, journal, upkeep, connections, worker: Arc::new(worker), versions, tokens, root: root.to_owned() })
+        Ok(Self {
+            project,
+            journal,
+            upkeep,
+            connections,
+            worker: Arc::new(worker),
+            versions,
+            looks: Looks::default(),
+            tokens,
+            root: root.to_owned(),
+        })
     }
 
     /// Puts another version to work, in one swap: calls that were taken in keep theirs.

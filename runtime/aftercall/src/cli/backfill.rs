@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 use super::talk::{self, data, talk as say};
 use super::{Format, ProjectDir};
 use crate::connect::{Connections, ListTime};
-use crate::intake::{Backfill, Backfilled, Put, put_into};
-use crate::journal::{self, CallStatus, Journal, SqliteJournal, accept_beside};
-use crate::service::{Service, connections, lane_keys};
+use crate::intake::{Backfill, Backfilled, PATIENT, Put, put_into};
+use crate::journal::{self, CallStatus, Journal, SqliteJournal, accept_beside, look_beside};
+use crate::service::{NoList, Service, connections, lane_keys, list_of};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -69,29 +69,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<u8> {
 
 /// What keeps this source from having a list, said; `None` where nothing does.
 fn unusable(name: &str, project: &Project) -> Option<u8> {
-    let Some(source) = project.sources.get(name) else {
+    let no_list = match list_of(project, name) {
+        Ok(_) => return None,
+        Err(no_list) => no_list,
+    };
+    if let NoList::NoSource(_) = no_list {
         let names: Vec<&str> = project.sources.keys().map(String::as_str).collect();
         let near =
             aftercall_config::finding::nearest(name, names.iter().copied()).map(|n| format!("; did you mean {n}?")).unwrap_or_default();
         let there = if names.is_empty() { "it names none".to_owned() } else { format!("there is: {}", names.join(", ")) };
-        say(&format!("the project names no source {name}{near}\n{there}\n"));
+        say(&format!("{no_list}{near}\n{there}\n"));
         return Some(2);
-    };
-    let Some(list) = &source.list else {
-        say(&format!("{} has no list of calls that could be read: `mappings/{name}/source.toml` has no `[list]`\n", source.title));
-        return Some(2);
-    };
-    if list.account.grant.is_none() && !list.decl.auth.is_empty() {
-        let needs = list.decl.auth.first().map(|way| way.needs.clone()).unwrap_or_default();
-        let auth: Vec<String> = needs.iter().map(|need| format!("{need} = \"env:NAME\"")).collect();
-        say(&format!(
-            "{} wants credentials for its list of calls: write `auth = {{ {} }}` under `[source.{name}]`\n",
-            source.title,
-            auth.join(", ")
-        ));
-        return Some(1);
     }
-    None
+    say(&format!("{no_list}\n"));
+    Some(if matches!(no_list, NoList::NoCredentials { .. }) { 1 } else { 2 })
 }
 
 /// A while ago, a day in the project's zone, or a moment.
@@ -174,10 +165,19 @@ async fn look(
     };
     let reader = accounts.reader();
     let keys = |call: &_| lane_keys(project, call);
-    let backfill = Backfill { project, source, list, reader: &reader, journal, put, lane_keys: &keys };
-    let mut found = Backfilled::default();
-    let ended = backfill.run(time, Timestamp::now(), stop, &mut found).await;
-    show(args, time, &found, ended.as_ref().err().map(ToString::to_string));
+    let backfill = Backfill { project, source, list, reader: &reader, journal, put, tries: PATIENT, lane_keys: &keys };
+    let (began, mut found) = (Timestamp::now(), Backfilled::default());
+    let ended = backfill.run(time, began, stop, &mut found).await;
+    let trouble = ended.as_ref().err().map(ToString::to_string);
+    show(args, time, &found, trouble.clone());
+    // A dry run leaves no trace.
+    if !args.dry_run {
+        let look = found.look(&args.source, time, began, Timestamp::now(), &project.timezone, trouble);
+        let path = args.project.project.join(&project.store_path);
+        if let Err(error) = tokio::task::spawn_blocking(move || look_beside(&path, &look)).await? {
+            say(&format!("what the list had could not be put on record: {error}\n"));
+        }
+    }
     match ended {
         Ok(()) => Ok((u8::from(!found.unrecognised.is_empty() || found.stopped), found)),
         // What came in before the trouble is worked all the same.

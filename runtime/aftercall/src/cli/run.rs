@@ -15,14 +15,16 @@ use tokio_util::sync::CancellationToken;
 use super::ProjectDir;
 use super::talk::{self, data, talk as say};
 use crate::connect::{Http, ListTime, resolve_secret};
-use crate::intake::{Backfill, Backfilled, Intake, put_into, serve};
-use crate::service::{Service, context_secrets, lane_keys};
+use crate::intake::{Intake, PATIENT, serve};
+use crate::service::{LookFor, Looked, Service, context_secrets, lane_keys, list_of};
 use crate::signals::{self, Health};
 use crate::watch::{Start, Watch};
 use crate::web::{self, Web};
 
-/// How far back a look of the service goes: over a night, and over a day on which nobody noticed.
+/// How far back a look of the service goes: over a night, and over a day on which nobody noticed; then to the beginning of that day.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
+/// How often a list is held against the journal where nobody says how often: it is only said then what is missing.
+const COMPARED: Duration = Duration::from_hours(1);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -147,14 +149,16 @@ fn missing_secrets(service: &Service) {
     }
 }
 
-/// Looks at the lists of the sources that say how often, beside everything else; also of those that a reload brings.
+/// Looks at the lists of the sources that have one, beside everything else; also of those that a reload brings. What is missing is taken in where
+/// the project says how often, and otherwise said.
 async fn look_back(service: Arc<Service>, stop: CancellationToken) {
     let mut swapped = service.versions.swapped();
     let mut looking: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
     loop {
         swapped.mark_unchanged();
         looking.retain(|_, look| !look.is_finished());
-        for source in service.versions.live().sources.values().filter(|source| source.list.as_ref().is_some_and(|l| l.every.is_some())) {
+        let project = service.versions.live();
+        for source in project.sources.values().filter(|source| list_of(&project, &source.name).is_ok()) {
             looking.entry(source.name.clone()).or_insert_with(|| tokio::spawn(look_at(service.clone(), source.name.clone(), stop.clone())));
         }
         tokio::select! {
@@ -167,21 +171,23 @@ async fn look_back(service: Arc<Service>, stop: CancellationToken) {
 
 /// Looks at the list of one source, the first time at once, for what came while nobody was there; until the project no longer says so.
 async fn look_at(service: Arc<Service>, name: String, stop: CancellationToken) {
-    let reader = service.connections.reader();
     loop {
         let project = service.versions.live();
-        let keys = |call: &_| lane_keys(&project, call);
-        let Some(source) = project.sources.get(&name) else { return };
-        let Some((list, every)) = source.list.as_ref().and_then(|list| Some((list, list.every?))) else { return };
-        let journal = &service.journal;
-        let put = Some(put_into(journal.clone()));
-        let look = Backfill { project: &project, source, list, reader: &reader, journal: Some(journal.as_ref()), put, lane_keys: &keys };
+        let Ok((_, list)) = list_of(&project, &name) else { return };
+        let what = if list.every.is_some() { LookFor::Fetching } else { LookFor::Saying };
+        let every = list.every.unwrap_or(COMPARED);
         let until = Timestamp::now();
-        let mut found = Backfilled::default();
-        let time = ListTime { since: until.checked_sub(LOOK_BACK).unwrap_or(until), until };
-        match look.run(time, until, &stop, &mut found).await {
-            Ok(()) if found.taken.is_empty() && found.unrecognised.is_empty() => tracing::debug!(source = %name, "nothing is missing"),
-            Ok(()) => tracing::warn!(
+        let since = until.checked_sub(LOOK_BACK).unwrap_or(until).to_zoned(project.timezone.clone());
+        let since = since.start_of_day().map_or(since.timestamp(), |day| day.timestamp());
+        match service.look(&name, ListTime { since, until }, what, PATIENT, &stop).await {
+            Ok(Looked::UnderWay) => {}
+            Ok(Looked::Done(_, Some(trouble))) => {
+                tracing::warn!(source = %name, trouble, "the platform's list of calls was not read; it is tried again")
+            }
+            Ok(Looked::Done(found, None)) if found.taken.is_empty() && found.unrecognised.is_empty() => {
+                tracing::debug!(source = %name, missing = found.missing.len(), "the list has been held against the journal");
+            }
+            Ok(Looked::Done(found, None)) => tracing::warn!(
                 source = %name, taken_in = found.taken.len(), not_understood = found.unrecognised.len(),
                 "the platform's list had calls that were never delivered"
             ),

@@ -4,7 +4,7 @@
 //! A listed call and a delivered one are the same by the platform's id. A call that is known stays as it is: what a list says of it may be
 //! less than what came. Everything is committed call by call, so a run that was broken off is gone on with by running again.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,25 +12,34 @@ use aftercall_config::call::CallOutcome;
 use aftercall_config::decl::ErrorClass;
 use aftercall_config::project::{Listing, Project, Source};
 use futures_util::future::BoxFuture;
-use jiff::{SignedDuration, Timestamp};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use tokio_util::sync::CancellationToken;
 
 use super::arrival::{Verdict, count, pipeline_of, take_payload};
 use crate::connect::{Failure, ListRow, ListTime, Reader};
-use crate::journal::{self, Accepted, Arrival, ArrivalKind, Journal};
+use crate::journal::{self, Accepted, Arrival, ArrivalKind, Journal, ListedDay, Look, LookEnd, Missing};
 use crate::meters::{Recent, meters, recent};
 
 /// What has just ended is left to its webhook for so long, where the list cannot tell whether a call is analysed.
 const JUST_ENDED: SignedDuration = SignedDuration::from_mins(5);
 
-/// How often one request is asked again after the platform was away or wanted less of us, beyond what the connection does by itself.
-const TRIES: u32 = 6;
+/// How often one request is asked after the platform was away or wanted less of us, beyond what the connection does by itself: two minutes.
+pub const PATIENT: u32 = 6;
+/// The same where a person waits for what is said: seconds.
+pub const WATCHED: u32 = 3;
 
 /// The longest wait between two such tries, whatever the platform asks for.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// The most pages of one run: a list that never ends is a fault of its declaration.
 const MOST_PAGES: usize = 100_000;
+
+/// The most days of which it is put on record what a list had.
+const MOST_DAYS: usize = 400;
+/// The most missing calls that are put on record, the oldest first. More are found again by the next look, when these have come.
+const MOST_MISSING: usize = 10_000;
 
 /// Puts one arrival into the journal, wherever it is open.
 pub type Put = Arc<dyn Fn(Arrival) -> BoxFuture<'static, Result<Accepted, journal::Error>> + Send + Sync>;
@@ -64,6 +73,8 @@ pub struct Backfill<'a> {
     pub journal: Option<&'a dyn Journal>,
     /// How a call goes in; absent for a dry run.
     pub put: Option<Put>,
+    /// How often one request is asked before the platform counts as failing: [`PATIENT`] or [`WATCHED`].
+    pub tries: u32,
     /// A caller's identities; see [`take_payload`].
     pub lane_keys: &'a (dyn Fn(&CallOutcome) -> Vec<String> + Sync),
 }
@@ -87,6 +98,57 @@ pub struct Backfilled {
     pub unrecognised: Vec<(String, String)>,
     /// Whether it was stopped before its end.
     pub stopped: bool,
+    /// Whether the list was read to its end.
+    pub read: bool,
+    /// Finished calls on the list, by the day of the project's zone on which they began.
+    pub days: BTreeMap<Date, u64>,
+    /// Calls that are missing still, with when they began.
+    pub missing: BTreeMap<String, (Timestamp, Option<&'static str>)>,
+    /// Calls that were taken in from the list, by day.
+    pub fetched: BTreeMap<Date, u64>,
+}
+
+impl Backfilled {
+    /// What of it the journal keeps. `trouble` says why it did not come to its end.
+    pub fn look(
+        &self,
+        source: &str,
+        time: ListTime,
+        began_at: Timestamp,
+        now: Timestamp,
+        zone: &TimeZone,
+        trouble: Option<String>,
+    ) -> Look {
+        let stopped = self.stopped.then(|| "it was stopped before its end".to_owned());
+        let missing = self.missing.iter().map(|(id, (started_at, kept))| Missing { id: id.clone(), started_at: *started_at, kept: *kept });
+        let mut missing: Vec<Missing> = missing.collect();
+        missing.sort_by_key(|call| call.started_at);
+        missing.truncate(MOST_MISSING);
+        let end = LookEnd {
+            trouble: trouble.or(stopped),
+            listed: self.read.then(|| self.listed(time, began_at, zone)),
+            missing,
+            fetched: self.fetched.iter().map(|(day, calls)| (day.to_string(), *calls)).collect(),
+        };
+        Look { source: source.to_owned(), since: time.since, until: time.until, began_at, now, end: Some(end) }
+    }
+
+    /// Every day of the time, those without calls among them.
+    fn listed(&self, time: ListTime, looked_at: Timestamp, zone: &TimeZone) -> Vec<ListedDay> {
+        let at = |day: Date| day.to_zoned(zone.clone()).map(|zoned| zoned.timestamp()).ok();
+        let mut day = time.since.to_zoned(zone.clone()).date();
+        let mut all = Vec::new();
+        while all.len() < MOST_DAYS && at(day).is_some_and(|from| from <= time.until) {
+            let Ok(next) = day.checked_add(1.day()) else { break };
+            let from = at(day).is_some_and(|from| time.since <= from);
+            // Who asks for all until now asks a moment before it is looked at.
+            let passed = looked_at.checked_sub(JUST_ENDED).unwrap_or(looked_at);
+            let to = at(next).is_some_and(|to| time.until >= to.min(passed));
+            all.push(ListedDay { day: day.to_string(), whole: from && to, calls: self.days.get(&day).copied().unwrap_or_default() });
+            day = next;
+        }
+        all
+    }
 }
 
 /// A run that did not come to its end. What was taken in until then is safe, and running again goes on from there.
@@ -115,6 +177,8 @@ impl Backfill<'_> {
         let mut missing = self.missing(time, now, stop, done).await?;
         // Calls of one caller are worked in the order in which they came in.
         missing.sort_by_key(|row| row.started);
+        done.read = !done.stopped;
+        done.missing = missing.iter().map(|row| (row.id.clone(), (began(row, time), None))).collect();
         for row in missing {
             if stop.is_cancelled() {
                 done.stopped = true;
@@ -162,6 +226,7 @@ impl Backfill<'_> {
                     continue;
                 }
                 done.finished += 1;
+                *done.days.entry(self.day(&row, time)).or_default() += 1;
                 if self.is_known(&row.id).await? {
                     done.known += 1;
                 } else {
@@ -177,6 +242,11 @@ impl Backfill<'_> {
             }
         }
         Ok(missing)
+    }
+
+    /// The day on which a call began, as far as the list says.
+    fn day(&self, row: &ListRow, time: ListTime) -> Date {
+        began(row, time).to_zoned(self.project.timezone.clone()).date()
     }
 
     /// Whether the last word about a call is in the journal.
@@ -216,10 +286,22 @@ impl Backfill<'_> {
             recent().note(Recent::NeverDelivered, &self.source.name, 1);
         }
         let id = row.id.clone();
+        let kept = match taken.verdict {
+            Verdict::Unrecognised { .. } => Some("not_understood"),
+            Verdict::Ignored => Some("ignored"),
+            Verdict::Call { .. } => None,
+        };
+        match done.missing.get_mut(&id).zip(kept) {
+            Some((missing, kept)) => missing.1 = Some(kept),
+            None => drop(done.missing.remove(&id)),
+        }
         match (taken.verdict, accepted) {
             (Verdict::Unrecognised { reason }, _) => done.unrecognised.push((id, reason)),
             (Verdict::Ignored, _) => done.ignored.push(id),
-            (Verdict::Call { .. }, Accepted::New { .. }) => done.taken.push(id),
+            (Verdict::Call { .. }, Accepted::New { .. }) => {
+                *done.fetched.entry(self.day(row, time)).or_default() += 1;
+                done.taken.push(id);
+            }
             (Verdict::Call { .. }, Accepted::Amended { .. }) => done.completed.push(id),
             // Its webhook came in between.
             (Verdict::Call { .. }, Accepted::Duplicate { .. } | Accepted::Kept) => done.known += 1,
@@ -242,7 +324,7 @@ impl Backfill<'_> {
                 () = stop.cancelled() => return Ok(None),
             };
             tried += 1;
-            if !passes(failure.class) || tried >= TRIES {
+            if !passes(failure.class) || tried >= self.tries {
                 return Err(self.failed(&failure));
             }
             let wait = failure.retry_after.unwrap_or(Duration::from_secs(1 << tried.min(6))).min(LONGEST_WAIT);
@@ -265,6 +347,11 @@ impl Backfill<'_> {
         };
         BackfillError::Platform { title: self.source.title.clone(), class: failure.class, message }
     }
+}
+
+/// When a call began, as far as the list says.
+fn began(row: &ListRow, time: ListTime) -> Timestamp {
+    row.started.or(row.ended).unwrap_or(time.until)
 }
 
 /// Whether it is a matter of waiting.

@@ -30,7 +30,7 @@ pub use access::Access;
 pub(crate) use access::{Refused, admit, from_here};
 pub use arrival::{Taken, Verdict, of_outcome, take, take_payload};
 pub use ask::About;
-pub use backfill::{Backfill, BackfillError, Backfilled, Put, put_into};
+pub use backfill::{Backfill, BackfillError, Backfilled, PATIENT, Put, WATCHED, put_into};
 pub use jsonl::{LONGEST_LINE, Line, Lines};
 pub use key::{body_key, call_id, digest, event_key, lane_key};
 pub use listen::{Peer, serve};

@@ -114,8 +114,8 @@ pub struct SourceSettingsDecl {
     pub auth: IndexMap<String, String>,
     /// Where that list is reached. Left out: the platform's own address.
     pub list_url: Option<String>,
-    /// How often `aftercall run` looks there for what was never delivered, such as `15m`; each time it looks back over a day. Left out: it
-    /// does not.
+    /// How often `aftercall run` looks there for what was never delivered and takes it in, such as `15m`; each time it looks back to the beginning
+    /// of yesterday. Left out: it looks once an hour where `auth` is given, says what is missing, and takes nothing in.
     pub backfill_every: Option<String>,
     /// Values for the source's `[settings]`, such as the assistant that answers.
     #[serde(default)]

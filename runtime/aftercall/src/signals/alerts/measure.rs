@@ -101,9 +101,14 @@ pub(super) async fn measure(service: &Service, moment: &Moment, when: &AlertWhen
             measured(vitals.asking as f64, format!("{} questions wait for an answer", vitals.asking), &["aftercall review"])
         }
         Measure::NeverDelivered => {
-            let count = recent().within(Recent::NeverDelivered, of, within);
-            let said = format!("{count} calls were on the platform's list and never delivered; they are taken in now");
-            measured(count as f64, said, &["aftercall calls"])
+            let taken = recent().within(Recent::NeverDelivered, of, within);
+            // What is missing stands until it has come, whenever it was seen.
+            let missing: u64 = vitals.never_received.iter().filter(|(source, _)| of.is_none_or(|of| of == *source)).map(|(_, n)| n).sum();
+            let said = match missing {
+                0 => format!("{taken} calls were on the platform's list and never delivered; they are taken in now"),
+                _ => format!("{missing} calls are on the platform's list and never came; {taken} more were taken in from it"),
+            };
+            measured((taken + missing) as f64, said, &["aftercall reconcile", "aftercall backfill SOURCE"])
         }
         Measure::ErrorShare => {
             let count = |what| recent().within(what, of, within);
