@@ -100,6 +100,10 @@ fn measure(ready: &Value, middle: &str, calls: u64) -> Result<()> {
         ("trail, one record", format!("/audit?record={}", who.record)),
         ("trail, one call", format!("/audit?call={middle}")),
         ("metrics", "/metrics".to_owned()),
+        ("reconciliation, a week", "/reconciliation".to_owned()),
+        ("reconciliation, 31 days", format!("/reconciliation?from={}&to={}", day(30), day(0))),
+        ("reconciliation, 31 days of last winter", format!("/reconciliation?from={}&to={}", day(330), day(300))),
+        ("reconciliation, a week", "/v1/reconciliation".to_owned()),
     ];
     let api: Vec<(&str, String)> = addresses
         .iter()
@@ -129,6 +133,11 @@ fn measure(ready: &Value, middle: &str, calls: u64) -> Result<()> {
     }
     println!("{:<46} {:>8} {worst:>8.1}", "the slowest", "");
     Ok(())
+}
+
+/// A day so many days ago.
+fn day(ago: i64) -> String {
+    (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * ago)).strftime("%Y-%m-%d").to_string()
 }
 
 /// Asks, reads all of the answer, and gives its length. Errors: another status than 200.

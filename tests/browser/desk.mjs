@@ -14,7 +14,7 @@ export const PASSWORD = "a sentence that nobody guesses";
 const SECRETS = {
   SF_CLIENT_ID: "sandbox-client", SF_CLIENT_SECRET: "sandbox-secret", SF_REFRESH_TOKEN: "sandbox-refresh",
   GOOGLE_CLIENT_ID: "sandbox-client", GOOGLE_CLIENT_SECRET: "sandbox-secret", GOOGLE_REFRESH_TOKEN: "sandbox-refresh",
-  VAPI_SECRET: "of-vapi", RETELL_SECRET: "of-retell", ELEVENLABS_SECRET: "of-elevenlabs", BLAND_SECRET: "of-bland", CALLS_TOKEN: "of-json",
+  VAPI_SECRET: "of-vapi", RETELL_SECRET: "of-retell", ELEVENLABS_SECRET: "of-elevenlabs", BLAND_SECRET: "of-bland", CALLS_TOKEN: "of-json", PLATFORM_KEY: "sandbox-key",
 };
 
 /** What is looked at until it is there; what does not come is a failure. */
@@ -47,12 +47,14 @@ export class Desk {
     const desk = new Desk();
     desk.binary = binary;
     desk.folder = mkdtempSync(join(tmpdir(), "aftercall-browser-"));
-    const { addresses } = await desk.#start(["sandbox", "salesforce", "google-calendar", "--port", "0"]);
+    const { addresses } = await desk.#start(["sandbox", "salesforce", "google-calendar", "retell", "--port", "0"]);
     desk.crm = addresses.salesforce;
     desk.calendar = addresses["google-calendar"];
+    desk.platform = addresses.retell;
     cpSync(example, desk.folder, { recursive: true });
     desk.edit("aftercall.toml", (text) =>
-      text.replaceAll('"env:', '"file:secrets/').replace("http://127.0.0.1:9001", desk.crm).replaceAll("http://127.0.0.1:9003", desk.calendar));
+      text.replaceAll('"env:', '"file:secrets/').replace("http://127.0.0.1:9001", desk.crm).replaceAll("http://127.0.0.1:9003", desk.calendar)
+        .replace("[source.retell]\n", `[source.retell]\nlist_url = "${desk.platform}"\nauth = { token = "file:secrets/PLATFORM_KEY" }\n`));
     mkdirSync(join(desk.folder, "secrets"));
     for (const [name, value] of Object.entries(SECRETS)) writeFileSync(join(desk.folder, "secrets", name), value);
     await desk.control(desk.crm, "load", JSON.parse(readFileSync(join(example, "records.json"), "utf8")));
@@ -112,6 +114,14 @@ export class Desk {
   /** Whether the CRM wants a field of a new contact that no mapping fills. */
   requires(so) {
     return this.control(this.crm, "configure", { custom_fields: { Contact: [{ name: "Insurance__c", type: "string", length: 40, required: so }] } });
+  }
+
+  /** Puts calls on the platform's own list, which it never sends. */
+  listed(...ids) {
+    const { call } = JSON.parse(readFileSync(fileURLToPath(new URL("../fixtures/sources/retell/call_analyzed.json", import.meta.url)), "utf8"));
+    const began = Date.now() - 40 * 60_000;
+    const one = (call_id, n) => ({ ...call, call_id, from_number: `+1512555920${n}`, start_timestamp: began, end_timestamp: began + 95_000 });
+    return this.control(this.platform, "load", { calls: ids.map(one) });
   }
 
   /** Delivers a call, as a voice platform would. */

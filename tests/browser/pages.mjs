@@ -393,6 +393,41 @@ await check("Config: two versions are held against each other, line by line and 
   assert.deepEqual(await barriers(page), []);
 });
 
+// ---- Reconciliation
+
+await check("Reconciliation: what never came is listed and fetched, without loading the page again", async () => {
+  await desk.listed("call_lost_1", "call_lost_2");
+  const page = await (await visitor()).go("/reconciliation");
+  const platform = page.getByRole("region", { name: /retell/ });
+  await platform.getByRole("button", { name: "Look now" }).click();
+  await platform.getByText("2 calls never came").waitFor();
+  await platform.getByText("Which ones").click();
+  assert.match(await platform.innerText(), /call_lost_1[\s\S]*call_lost_2/);
+  assert.deepEqual(await barriers(page), []);
+  const above = await (await visitor()).go(ALL);
+  assert.match(await above.text(), /2 calls of the platforms' own lists never came/);
+  await platform.getByRole("button", { name: "Fetch these 2 calls" }).click();
+  await platform.getByText("never came").waitFor({ state: "detached" });
+  const row = page.locator("#days tbody tr", { hasText: "retell" }).first();
+  await row.locator("td", { hasText: /^2$/ }).first().waitFor();
+  await row.locator("th a").click();
+  assert.equal((await callers(page)).length, 2);
+});
+
+await check("Reconciliation: days lead to their calls, values to their lines", async () => {
+  const page = await (await visitor()).go("/reconciliation");
+  const heads = await page.locator("#days thead th").allInnerTexts();
+  assert.deepEqual(heads.slice(0, 6), ["Day", "Source", "Platform had", "Never came", "Fetched", "Received"]);
+  const language = await page.locator("table.coverage tr", { hasText: "captured.language" }).first().innerText();
+  assert.match(language, /contact\.Preferred_Language__c mappings\/acme\/contact\.toml:\d+/);
+  const insurance = page.locator("table.coverage tr", { hasText: "captured.insurance" }).first();
+  await insurance.getByText("Give it a field").click();
+  assert.match(await insurance.innerText(), /pipelines\/front-desk\.toml[\s\S]*\{\{captured\.insurance\}\}/);
+  await page.locator("#days tbody tr").first().locator("th a").focus();
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/calls?**");
+});
+
 // ---- Trail
 
 await check("Trail: who wrote what, and what people did", async () => {
@@ -423,7 +458,7 @@ await check("without script: filter, read, and act", async () => {
   assert.match(await page.text(), /It is resolved/);
 });
 
-const pages = [["Calls", ALL], ["a call", call("priya")], ["a call that gave up", call("dead-4")], ["a call in review", call("household")], ["re-plan", `${call("dead-4")}/replan`], ["Trail", "/audit"], ["Dead letters", "/dead"], ["Reviews", "/reviews"], ["Connections", "/connections"], ["Connections over a day", "/connections?over=day"], ["Config", "/config"], ["People", "/people"], ["a page that is not there", "/calls/nobody"]];
+const pages = [["Calls", ALL], ["a call", call("priya")], ["a call that gave up", call("dead-4")], ["a call in review", call("household")], ["re-plan", `${call("dead-4")}/replan`], ["Trail", "/audit"], ["Dead letters", "/dead"], ["Reviews", "/reviews"], ["Reconciliation", "/reconciliation"], ["Connections", "/connections"], ["Connections over a day", "/connections?over=day"], ["Config", "/config"], ["People", "/people"], ["a page that is not there", "/calls/nobody"]];
 for (const [name, path] of pages) await usable(name, path);
 for (const [name, path] of [...pages, ["a hostile name", call("script")], ["a long name", call("long")]]) await narrow(name, path);
 

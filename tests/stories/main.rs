@@ -33,6 +33,7 @@ mod outages;
 mod people;
 mod privacy;
 mod receipts;
+mod reconciliation;
 mod refusals;
 mod reload;
 mod retries;

@@ -11,6 +11,7 @@ pub mod journal;
 pub mod load;
 pub mod meters;
 pub mod plant;
+pub mod reconcile;
 pub mod service;
 pub mod signals;
 pub mod tokens;

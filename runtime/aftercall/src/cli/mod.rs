@@ -23,6 +23,7 @@ mod input;
 mod intervene;
 mod matching;
 mod plan;
+mod reconcile;
 mod record;
 mod recorded;
 mod reload;
@@ -98,6 +99,8 @@ enum Command {
     Forget(forget::Args),
     /// Take in what a platform's own list of calls has and its webhook never brought
     Backfill(backfill::Args),
+    /// Day by day what platforms had and what came in; what may be duplicates; what became of what was captured
+    Reconcile(reconcile::Args),
     /// The call log
     Calls(calls::Args),
     /// One call's whole story
@@ -165,6 +168,7 @@ pub fn main() -> ExitCode {
         Command::Alerts(args) => alerts::run(&args),
         Command::Forget(args) => forget::run(&args),
         Command::Backfill(args) => backfill::run(&args),
+        Command::Reconcile(args) => reconcile::run(&args),
         Command::Calls(args) => calls::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Audit(args) => audit::run(&args),

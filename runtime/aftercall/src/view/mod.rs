@@ -11,6 +11,7 @@ pub(crate) mod line_diff;
 pub(crate) mod mask;
 pub mod plan;
 pub(crate) mod plan_page;
+pub mod reconcile;
 pub(crate) mod remedy;
 pub mod revert;
 pub mod review;

@@ -133,13 +133,14 @@ fn gap(asked: &Asked, counts: &LogCounts) -> Markup {
         (CallStatus::Held, "held"),
         (CallStatus::Review, "in review"),
     ];
+    let never = counts.never_received;
     let open: u64 = parts.iter().map(|(status, _)| of(*status)).sum::<u64>() + counts.unrecognised;
     let delivered: u64 = counts.calls.values().sum::<u64>() + counts.unrecognised;
     html! {
-        p.gap.none[open == 0] {
-            @if open == 0 {
+        p.gap.none[open + never == 0] {
+            @if open + never == 0 {
                 strong { "No gap." } " " (number(delivered)) " delivered in this time, and nothing is open."
-            } @else {
+            } @else if open > 0 {
                 strong { (number(open)) " of " (number(delivered)) " delivered are open: " }
                 @for (at, (status, words)) in parts.iter().filter(|(status, _)| of(*status) > 0).enumerate() {
                     @if at > 0 { ", " }
@@ -150,6 +151,11 @@ fn gap(asked: &Asked, counts: &LogCounts) -> Markup {
                     (number(counts.unrecognised)) " not understood ("
                     code { "aftercall calls --unrecognised" } ")"
                 }
+            }
+            @if never > 0 {
+                @if open > 0 { ". " }
+                a href=(asked.days("/reconciliation")) { strong { (number(never)) @if never == 1 { " call" } @else { " calls" } " of the platforms' own lists never came" } }
+                @if open == 0 { ". " (number(delivered)) " delivered in this time, and nothing of them is open." }
             }
         }
     }

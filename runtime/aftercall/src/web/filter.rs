@@ -120,6 +120,15 @@ impl Asked {
         format!("{path}?{}", pairs.join("&"))
     }
 
+    /// The address of the days that are asked for, for a page that knows no moments and no time without an end.
+    pub(super) fn days(&self, path: &str) -> String {
+        let day = |text: &str| text.parse::<Date>().is_ok().then(|| text.to_owned());
+        match (day(&self.from), day(&self.to)) {
+            (Some(from), Some(to)) => format!("{path}?from={from}&to={to}"),
+            _ => path.to_owned(),
+        }
+    }
+
     /// Whether anything but the time is asked for.
     pub(super) fn is_narrow(&self) -> bool {
         let filter = &self.filter;

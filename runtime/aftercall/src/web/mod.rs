@@ -14,6 +14,7 @@ mod call;
 mod calls;
 mod config;
 mod connections;
+mod coverage;
 mod dead;
 mod export;
 mod filter;
@@ -26,6 +27,7 @@ mod people;
 mod person;
 mod plot;
 mod replan;
+mod reconciliation;
 mod reviews;
 mod story;
 mod versions;
@@ -95,6 +97,12 @@ pub fn router(web: Web) -> Router {
         .route("/dead/replan", get(replan::page).post(replan::replan))
         .route("/reviews", get(reviews::page))
         .route("/reviews/answer", post(reviews::answer))
+        .route("/reconciliation", get(reconciliation::page))
+        .route("/reconciliation/look", post(reconciliation::look))
+        .route("/reconciliation/fetch", post(reconciliation::fetch))
+        .route("/v1/reconciliation", get(reconciliation::json))
+        .route("/v1/reconciliation/look", post(reconciliation::api_look))
+        .route("/v1/reconciliation/fetch", post(reconciliation::api_fetch))
         .route("/connections", get(connections::page))
         .route("/v1/connections", get(connections::json))
         .route("/config", get(config::page))

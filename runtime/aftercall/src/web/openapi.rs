@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 
 use super::api::Wish;
 use super::filter::{DECISIONS, MOST};
+use super::reconciliation::Wanted;
 use super::{connections, versions};
 use crate::journal::{CallStatus, CallSummary, LogCounts, Story, TokenRow, UserRow};
+use crate::reconcile::{MOST_NEWEST, NEWEST, Report};
 use crate::trail::Line;
 
 /// A page of the call log.
@@ -73,6 +75,20 @@ struct Done {
     status: CallStatus,
 }
 
+/// A look that has begun. What comes of it is in the report.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "a shape; the answer itself is made by the handler")]
+struct Begun {
+    /// The version of this shape.
+    version: u32,
+    /// The source.
+    source: String,
+    /// The first day.
+    from: String,
+    /// The last day, included.
+    to: String,
+}
+
 /// Why there is no answer.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "a shape; the answer itself is made by `Refusal`")]
@@ -130,6 +146,10 @@ fn paths(generator: &mut SchemaGenerator) -> Value {
     let effect = answers(generator.subschema_for::<DiffDocument>().to_value());
     let people = answers(generator.subschema_for::<People>().to_value());
     let wish = json!({ "required": true, "content": { "application/json": { "schema": generator.subschema_for::<Wish>().to_value() } } });
+    let report = answers(generator.subschema_for::<Report>().to_value());
+    let begun = answers(generator.subschema_for::<Begun>().to_value());
+    let wanted =
+        json!({ "required": true, "content": { "application/json": { "schema": generator.subschema_for::<Wanted>().to_value() } } });
     let id = json!([{ "name": "id", "in": "path", "required": true, "schema": { "type": "string" }, "description": "The call's id, or the beginning of it." }]);
     json!({
         "/v1/log/calls": { "get": { "operationId": "calls", "summary": "The call log", "parameters": parameters(), "responses": log } },
@@ -139,6 +159,9 @@ fn paths(generator: &mut SchemaGenerator) -> Value {
         "/v1/config/effect": { "get": { "operationId": "config_effect", "summary": "What a config version would have done to a day's newest 500 calls that another did not", "parameters": of_effect(), "responses": effect } },
         "/v1/people": { "get": { "operationId": "people", "summary": "Who signs in, and which programs have tokens", "responses": people } },
         "/v1/audit": { "get": { "operationId": "audit", "summary": "Who or what wrote which field of which record, and what people did", "parameters": of_trail(), "responses": trail } },
+        "/v1/reconciliation": { "get": { "operationId": "reconciliation", "summary": "Day by day what platforms had, what came in and where it stands; what may be duplicates; what became of what was captured", "parameters": of_reconciliation(), "responses": report } },
+        "/v1/reconciliation/look": { "post": { "operationId": "look", "summary": "Begin to hold a platform's list against the journal", "requestBody": wanted, "responses": begun } },
+        "/v1/reconciliation/fetch": { "post": { "operationId": "fetch", "summary": "Begin to take in what a platform's list has and never came", "requestBody": wanted, "responses": begun } },
         "/v1/log/calls/{id}": { "get": { "operationId": "call", "summary": "One call's whole story", "parameters": id, "responses": one } },
         "/v1/log/calls/{id}/retry": { "post": { "operationId": "retry", "summary": "Work it again", "parameters": id, "requestBody": wish, "responses": done } },
         "/v1/log/calls/{id}/resolve": { "post": { "operationId": "resolve", "summary": "Say that it needs no more work, and why", "parameters": id, "requestBody": wish, "responses": done } },
@@ -158,6 +181,17 @@ fn of_effect() -> Value {
         all.push(json!({ "name": "day", "in": "query", "schema": { "type": "string" }, "description": "The day whose calls are meant, such as 2026-11-27; left out: yesterday." }));
     }
     parameters
+}
+
+fn of_reconciliation() -> Value {
+    let of =
+        |name: &str, description: &str| json!({ "name": name, "in": "query", "schema": { "type": "string" }, "description": description });
+    json!([
+        of("from", "The first day of the project's zone: 2026-11-27, `today` or `yesterday`; left out: seven days in all."),
+        of("to", "The last day, included; left out: today. At most 31 days at once."),
+        of("day", "One day; in place of `from` and `to`."),
+        { "name": "newest", "in": "query", "schema": { "type": "integer", "minimum": 0, "maximum": MOST_NEWEST, "default": NEWEST }, "description": "Of how many of the newest calls it is told what became of what they captured." },
+    ])
 }
 
 fn of_trail() -> Value {

@@ -14,6 +14,7 @@ const ROOMS: [(&str, &str, Role); 7] = [
     ("/calls", "Calls", Role::Viewer),
     ("/reviews", "Reviews", Role::Operator),
     ("/dead", "Dead letters", Role::Viewer),
+    ("/reconciliation", "Reconciliation", Role::Viewer),
     ("/connections", "Connections", Role::Viewer),
     ("/audit", "Trail", Role::Operator),
     ("/config", "Config", Role::Admin),

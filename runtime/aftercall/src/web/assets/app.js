@@ -35,7 +35,11 @@
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const old of document.querySelectorAll("[data-live]")) {
       const now = fresh.getElementById(old.id);
-      if (!now || now.innerHTML === old.innerHTML) continue;
+      if (!now) continue;
+      // What somebody has opened stays open.
+      const [was, is] = [old, now].map((part) => [...part.querySelectorAll("details")]);
+      if (was.length === is.length) is.forEach((one, at) => { one.open = was[at].open; });
+      if (now.innerHTML === old.innerHTML) continue;
       if ([...old.querySelectorAll(inputs)].some((input) => input === document.activeElement || input.value !== (input.defaultValue ?? input.value))) continue;
       // What somebody has opened stays open.
       for (const open of old.querySelectorAll("details[id][open]")) now.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
