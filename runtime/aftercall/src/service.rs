@@ -2,10 +2,10 @@
 
 mod differences;
 mod effect;
+mod looks;
 mod recorded;
 mod then;
 mod way_back;
-mod looks;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,10 +27,10 @@ use crate::work::{Versions, Worker};
 
 pub use differences::{Difference, Differences};
 pub(crate) use effect::{Effect, NoEffect, effect};
+pub use looks::{LookError, LookFor, Looked, Looking, Looks, NoList, list_of};
 pub(crate) use recorded::Recording;
 pub(crate) use then::{Then, colleagues};
 pub use way_back::{Wanted, WayBack};
-pub use looks::{LookError, LookFor, Looked, Looking, Looks, NoList, list_of};
 
 /// A project that runs.
 pub struct Service {

@@ -18,14 +18,14 @@ pub use api::{Answer, Journal};
 pub use error::Error;
 pub use model::{
     Accepted, AccessChange, AlertChange, AlertRow, AnswerKind, AnswerRow, Arrival, ArrivalKind, Booking, CallChange, CallFilter, CallSeq,
-    CallStatus, CallSummary, CapturedCall, Claim, ClaimedCall, Claiming, ConfigPart, Counts, Created, Day, DeadLetter, Deed, DeedFilter, DeedRow,
-    Erased, Erasing, EventRow, Fence, FieldWritten, Guard, Intervention, Json, Key, Landed, LandedFilter, LandedRow, LaneId, LaneLink,
-    Lately, ListedDay, ListedRow, LogCounts, LogFilter, LogKind, LogPage, Look, LookEnd, LookRow, Lookup, Missing, MissingRow, NewAnswer,
-    NewCall, NewEvent, NewNotice, NewPlan, NewReload, NewSession, NewWrite, NoticeRow, NoticeTried, Order, PayloadRow, Place, PlanOutcome,
-    PlanRow, PlannedCall, PlannedFilter, Purged, Purging, REVERT, Received, Reconciled, Record, Recorded, Recording, RefusedTwin, ReloadAnswer,
-    ReloadFilter, ReloadRow, ReloadState, Remains, RevisionRow, Role, SaidOne, SealedToken, Seen, SessionRow, Several, SignInTry, SlotAsk,
-    Story, Suspects, Then, TokenRow, Trouble, Unrecognised, UserRow, Vitals, Way, WriteChange, WriteFilter, WriteOutcome, WriteRow,
-    WriteState, Written, WrittenRecord,
+    CallStatus, CallSummary, CapturedCall, Claim, ClaimedCall, Claiming, ConfigPart, Counts, Created, Day, DeadLetter, Deed, DeedFilter,
+    DeedRow, Erased, Erasing, EventRow, Fence, FieldWritten, Guard, Intervention, Json, Key, Landed, LandedFilter, LandedRow, LaneId,
+    LaneLink, Lately, ListedDay, ListedRow, LogCounts, LogFilter, LogKind, LogPage, Look, LookEnd, LookRow, Lookup, Missing, MissingRow,
+    NewAnswer, NewCall, NewEvent, NewNotice, NewPlan, NewReload, NewSession, NewWrite, NoticeRow, NoticeTried, Order, PayloadRow, Place,
+    PlanOutcome, PlanRow, PlannedCall, PlannedFilter, Purged, Purging, REVERT, Received, Reconciled, Record, Recorded, Recording,
+    RefusedTwin, ReloadAnswer, ReloadFilter, ReloadRow, ReloadState, Remains, RevisionRow, Role, SaidOne, SealedToken, Seen, SessionRow,
+    Several, SignInTry, SlotAsk, Story, Suspects, Then, TokenRow, Trouble, Unrecognised, UserRow, Vitals, Way, WriteChange, WriteFilter,
+    WriteOutcome, WriteRow, WriteState, Written, WrittenRecord,
 };
 pub use sqlite::{
     SqliteJournal, SqliteOptions, accept_beside, access_beside, config_beside, forget_beside, intervene_beside, look_beside, lookup_beside,

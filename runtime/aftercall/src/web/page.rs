@@ -10,7 +10,7 @@ use super::form::form;
 use super::{Person, Role, assets};
 
 /// The rooms that the header leads to: where, how it is called, and who is let in.
-const ROOMS: [(&str, &str, Role); 7] = [
+const ROOMS: [(&str, &str, Role); 8] = [
     ("/calls", "Calls", Role::Viewer),
     ("/reviews", "Reviews", Role::Operator),
     ("/dead", "Dead letters", Role::Viewer),
