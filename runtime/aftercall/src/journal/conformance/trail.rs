@@ -88,15 +88,15 @@ pub(in crate::journal) async fn what_has_landed_is_found_by_what_is_asked(journa
     let found = journal.landed(LandedFilter { record_id: some("r2"), limit: 1, ..none() }).await?;
     assert_eq!((found[0].at, found[0].record_id.as_str(), found[0].pipeline.as_str()), (at(10), "r2", "front-desk"));
     assert_eq!(found[0].receipt.as_ref().map(|receipt| receipt.text()), Some(r#"[{"field":"Phone","value":"b"}]"#));
-    for version in [None, some("v2")] {
+    for (version, since) in [(None, None), (some("v2"), None), (some("v2"), Some(at(5))), (None, Some(at(5)))] {
         let (mut after, mut seen) = (None, Vec::new());
         loop {
-            let page = journal.landed(LandedFilter { version: version.clone(), after, limit: 1, ..none() }).await?;
+            let page = journal.landed(LandedFilter { version: version.clone(), since, after, limit: 1, ..none() }).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.place);
             seen.extend(names(&page));
         }
-        assert_eq!(seen, find(LandedFilter { version, ..none() }).await?, "page by page the same");
+        assert_eq!(seen, find(LandedFilter { version, since, ..none() }).await?, "page by page the same");
     }
     Ok(())
 }
