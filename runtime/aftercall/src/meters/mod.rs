@@ -168,7 +168,7 @@ meters! {
     gauge parked "aftercall_parked_calls" ["connection"]
         "Calls that wait for a system to be back.";
     gauge dead "aftercall_dead_letters" []
-        "Writes that gave up and wait for a person.";
+        "Calls that wait for a person because something of them gave up: those of the page Dead letters.";
     gauge asking "aftercall_open_reviews" []
         "Calls about which a person is asked.";
     gauge unrecognised "aftercall_unrecognised_payloads" []

@@ -11,6 +11,7 @@ use aftercall_plan::model::Plan;
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -29,6 +30,8 @@ use crate::work::{OPEN, can_be_resolved, can_be_retried, in_doubt, sent_again};
 
 /// The most calls that are looked at for the page: a person who mends these comes back for more.
 const MOST: usize = 500;
+/// Calls that are read at once.
+const TOGETHER: usize = 8;
 /// The most calls of one button, so that a form stays a form.
 const AT_ONCE: usize = 200;
 /// Calls with the same failure that are seen at once.
@@ -44,9 +47,12 @@ pub(super) async fn kinds(web: &Web) -> Result<(Vec<(String, Vec<Story>)>, bool)
     let found = web.service.journal.calls(filter).await?;
     let more = found.len() > MOST;
     let mut kinds: BTreeMap<String, Vec<Story>> = BTreeMap::new();
-    for call in found.iter().take(MOST) {
+    // Several at once: one after the other, each would wait for the thread that reads.
+    let stories: Vec<_> = found.into_iter().take(MOST).map(|call| web.service.journal.call(call.id)).collect();
+    let mut stories = stream::iter(stories).buffered(TOGETHER);
+    while let Some(story) = stories.try_next().await? {
         // It may be gone by now.
-        if let Some(story) = web.service.journal.call(call.id.clone()).await? {
+        if let Some(story) = story {
             kinds.entry(kind(&story)).or_default().push(story);
         }
     }

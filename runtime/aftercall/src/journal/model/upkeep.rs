@@ -14,7 +14,7 @@ pub struct Vitals {
     pub waiting: u64,
     /// Arrival of the one that waits longest.
     pub oldest_waiting: Option<Timestamp>,
-    /// Writes that gave up.
+    /// Calls that wait for a person because something gave up.
     pub dead: u64,
     /// Calls about which a person is asked.
     pub asking: u64,
