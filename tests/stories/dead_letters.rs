@@ -76,3 +76,27 @@ fn all_of_a_kind_are_planned_anew() {
     assert_eq!(trail["trail"].as_array().into_iter().flatten().filter(|line| text(line, "what") == "replan").count(), 7, "{trail:#}");
     assert_eq!(get(&format!("{}/dead/replan?kind=invalid", service.address)).status, 404, "nothing is left of them");
 }
+
+/// Story: one caller rang sixteen times while the CRM wanted a field that nobody filled. One click works them all, although they are worked one after
+/// the other.
+#[test]
+fn one_click_takes_all_of_one_caller() {
+    let desk = Desk::salesforce();
+    let wants = |required: bool| {
+        let field = json!([{"name": "Insurance__c", "type": "string", "length": 40, "required": required}]);
+        desk.crm.configure(&json!({"custom_fields": {"Contact": field}})).expect("a setting");
+    };
+    wants(true);
+    let service = desk.serve();
+    for n in 1..=16 {
+        let caller = json!({"phone": "+15125559001", "name": "Tess Newman"});
+        service.take(&call(&format!("c-{n}"), json!({"outcome": "message", "caller": caller})));
+    }
+    eventually("all are dead", || (desk.statuses().values().filter(|status| *status == "dead").count() == 16).then_some(()));
+    wants(false);
+    let shown = page(&service, "/dead");
+    let mut person = Browser::at(&service.address);
+    let done = person.send("/dead/retry", &[("proof", &hidden(&shown, "proof")), ("calls", &hidden(&shown, "calls"))]);
+    assert_eq!((done.status, done.header("location")), (303, Some("/dead?done=16&left=0")), "{}", done.body);
+    assert!(desk.settled(16).values().all(|status| status == "landed"), "{:?}", desk.statuses());
+}

@@ -262,6 +262,31 @@ fn what_disappears_is_held() {
     assert_eq!(swaps(&service), 2, "the shorter hold, and the removal:\n{}", service.log());
 }
 
+/// Story: somebody moves the folder with the pipelines away, for longer than anything is held. Calls that come meanwhile are worked as before, until the
+/// operator says that it is meant.
+#[test]
+fn the_last_pipeline_does_not_go_by_itself() {
+    let desk = desk();
+    desk.edit("aftercall.toml", "shrink_hold = \"30s\"", "shrink_hold = \"100ms\"");
+    let service = desk.serve();
+    let first = active(&desk);
+    let (there, away) = (desk.root().join("pipelines"), desk.root().join("away"));
+    std::fs::rename(&there, &away).expect("it goes");
+    let state = || text(&status(&desk)["last_reload"], "state").to_owned();
+    eventually("it is refused", || (state() == "refused").then_some(()));
+    let refused = status(&desk);
+    assert!(refused.to_string().contains("no pipeline is left"), "{refused:#}");
+    service.take(&message("c-1", 1));
+    assert_eq!(desk.settled(1)["json:c-1"], "landed");
+    std::fs::rename(&away, &there).expect("it is back");
+    eventually("all is well", || (state() == "accepted").then_some(()));
+    assert_eq!(active(&desk), first);
+    std::fs::rename(&there, &away).expect("it goes");
+    eventually("it is refused again", || (state() == "refused").then_some(()));
+    desk.run(&["reload", "--wait", "--now"]).exits(0);
+    assert_ne!(active(&desk), first);
+}
+
 /// Story: an operator who knows what is gone does not wait for it.
 #[test]
 fn a_person_may_say_now() {

@@ -241,6 +241,29 @@ fn two_calls_wrote_one_field() {
     assert_eq!(language(), "Spanish");
 }
 
+/// Story: one call is tried first, then the one before it, then all of them. Each goes back to what stood there before it, and a colleague's word in
+/// between is told as such.
+#[test]
+fn one_after_the_other() {
+    let desk = Desk::salesforce();
+    desk.sync(&[nora("c-1", json!({}))]).exits(0);
+    desk.sync(&[nora("c-2", json!({"captured": {"language": "fr"}}))]).exits(0);
+    desk.sync(&[nora("c-3", json!({"captured": {"language": "en"}}))]).exits(0);
+    let language = || text(&contact(&desk), "Preferred_Language__c").to_owned();
+    reverted(&desk, &["--call", "json:c-3"], 0);
+    assert_eq!(language(), "French");
+    let again = revert(&desk, &["--call", "json:c-3"], 0);
+    assert_eq!(field(&again, "Preferred_Language__c")["alone"]["why"], "already", "{again:#}");
+    reverted(&desk, &["--call", "json:c-2"], 0);
+    assert_eq!(language(), "Spanish");
+    let version = version(&desk, "json:c-1");
+    let all = reverted(&desk, &["--version", &version], 0);
+    assert_eq!((language().as_str(), all["counts"]["fields"].as_u64() > Some(0)), ("", true), "{all:#}");
+    changed_by_hand(&desk, "Preferred_Language__c", json!("German"));
+    let shown = revert(&desk, &["--call", "json:c-3"], 0);
+    assert_eq!(field(&shown, "Preferred_Language__c")["alone"]["why"], "changed", "{shown:#}");
+}
+
 /// Story: the mapping was mended, and a call under it wrote the field since: that stays.
 #[test]
 fn another_version_wrote_it_since() {

@@ -245,6 +245,26 @@ fn silence_takes_no_place() {
     assert_eq!(olga.get("/calls").status, 200);
 }
 
+/// Story: so many pages listen for news that there is no room for more. Whoever comes too late is told so, and calls still come in.
+#[test]
+fn pages_that_listen_leave_room_for_calls() {
+    let desk = Desk::salesforce();
+    let service = desk.serve();
+    let mut listening = Vec::new();
+    for n in 0..300 {
+        let mut stream = TcpStream::connect(service.host()).expect("a connection");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time");
+        stream.write_all(format!("GET /events HTTP/1.1\r\nhost: {}\r\n\r\n", service.host()).as_bytes()).expect("a request");
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).expect("an answer");
+        let expected: &[u8] = if n < 256 { b"HTTP/1.1 200" } else { b"HTTP/1.1 503" };
+        assert_eq!(head, expected, "{n}");
+        listening.push(stream);
+    }
+    service.take(&call("c-1", json!({"outcome": "message", "caller": {"phone": "+15125559001", "name": "Tess Newman"}})));
+    assert_eq!(desk.settled(1)["json:c-1"], "landed");
+}
+
 /// Story: no path leads out of what we serve, and none makes the service stumble.
 #[test]
 fn no_path_leads_out() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aftercall_config::resolve::duration;
-use aftercall_plan::revert::{Asked, WorkedCall};
+use aftercall_plan::revert::{Alone, Asked, WorkedCall};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -163,7 +163,16 @@ fn show(args: &Args, found: &WayBack) -> u8 {
             }
         }
     }
-    if args.exit_code && counts.fields > 0 { 3 } else { 0 }
+    match () {
+        () if args.exit_code && counts.fields > 0 => 3,
+        () if args.apply => u8::from(was_not_read(found)),
+        () => 0,
+    }
+}
+
+/// Whether something could not be looked at: that it is left alone says nothing about it.
+fn was_not_read(found: &WayBack) -> bool {
+    found.document.records.iter().flat_map(|record| &record.fields).any(|field| matches!(field.alone, Some(Alone::Unreadable { .. })))
 }
 
 /// What came of it, field by field.
@@ -198,5 +207,5 @@ fn came_of_it(args: &Args, mut found: WayBack, told: &[Story]) -> u8 {
     let fields = found.document.records.iter().flat_map(|record| &record.fields).filter(|field| field.goes_back);
     let is_settled = |state: Option<&str>| matches!(state, Some("conflict" | "kept"));
     let open = fields.filter(|field| !has_gone_back(field) && !is_settled(field.state.as_deref())).count();
-    u8::from(open > 0 || told.iter().any(|story| story.call.status == CallStatus::Waiting))
+    u8::from(open > 0 || was_not_read(&found) || told.iter().any(|story| story.call.status == CallStatus::Waiting))
 }

@@ -187,6 +187,10 @@ async fn look_at(service: Arc<Service>, name: String, stop: CancellationToken) {
             Ok(Looked::Done(found, None)) if found.taken.is_empty() && found.unrecognised.is_empty() => {
                 tracing::debug!(source = %name, missing = found.missing.len(), "the list has been held against the journal");
             }
+            Ok(Looked::Done(found, None)) if what == LookFor::Saying => tracing::warn!(
+                source = %name, missing = found.taken.len().max(found.missing.len()),
+                "the platform's list has calls that were never delivered; `aftercall backfill`, or the page Reconciliation, takes them in"
+            ),
             Ok(Looked::Done(found, None)) => tracing::warn!(
                 source = %name, taken_in = found.taken.len(), not_understood = found.unrecognised.len(),
                 "the platform's list had calls that were never delivered"

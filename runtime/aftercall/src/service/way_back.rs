@@ -9,7 +9,7 @@ use aftercall_config::project::{Object, Project};
 use aftercall_config::source::Files;
 use aftercall_plan::context::Record as CrmRecord;
 use aftercall_plan::record::field;
-use aftercall_plan::revert::{Alone, Back, MadeRecord, RevertDocument, RevertField, RevertRecord, Stands, Wrote, way_back};
+use aftercall_plan::revert::{Alone, Back, MadeRecord, RevertDocument, RevertField, RevertRecord, Stands, Wrote, last_asked, way_back};
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -86,7 +86,7 @@ impl WayBack {
                 written.push((of, known));
             }
         }
-        let stories = stories(journal, &written).await?;
+        let stories = stories(journal, &written, &project.phone_region).await?;
         let reads = written.iter().map(|(of, known)| async move {
             let fields: Vec<String> = known.fields.keys().cloned().collect();
             read(project, reader, of, &fields).await
@@ -198,9 +198,9 @@ async fn history(journal: &dyn Journal, of: &Of, asked: &BTreeSet<i64>) -> Resul
 }
 
 /// The calls that wrote last of what is asked about.
-async fn stories(journal: &dyn Journal, written: &[(Of, Written)]) -> Result<BTreeMap<String, Story>, journal::Error> {
+async fn stories(journal: &dyn Journal, written: &[(Of, Written)], region: &str) -> Result<BTreeMap<String, Story>, journal::Error> {
     let histories = written.iter().flat_map(|(_, known)| known.fields.values());
-    let ids: BTreeSet<String> = histories.filter_map(|history| Some(history.iter().rev().find(|one| one.asked)?.call.clone())).collect();
+    let ids: BTreeSet<String> = histories.filter_map(|history| Some(last_asked(history, region)?.call.clone())).collect();
     let mut stories = BTreeMap::new();
     for id in ids {
         if let Some(story) = journal.call(id.clone()).await? {
@@ -268,7 +268,7 @@ fn tell(
     };
     for (name, history) in &known.fields {
         // Whoever wrote since is the reason, and not the place.
-        let Some(last) = history.iter().rev().find(|one| one.asked) else { continue };
+        let Some(last) = last_asked(history, &project.phone_region) else { continue };
         let stands = Stands { record: read.as_ref().ok().and_then(Option::as_ref), region: &project.phone_region };
         let at_work = stories.get(&last.call).is_none_or(|story| story.call.status == CallStatus::Waiting);
         let way = match read {

@@ -15,7 +15,10 @@ const NAMED: usize = 20;
 pub fn text(report: &Report) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", bold(&format!("{} to {}, {}", report.from, report.to, report.timezone)));
-    let head = ["platform", "missing", "fetched", "received", "landed", "partial", "waiting", "dead", "review", "unclear"];
+    let head = [
+        "platform", "missing", "fetched", "received", "landed", "partial", "waiting", "dead", "review", "held", "skipped", "resolved",
+        "unclear",
+    ];
     let _ = writeln!(out, "{}{}", pad("day", 12), pad("source", 14) + &head.map(|word| format!("{word:>9}")).concat());
     for line in &report.days {
         let numbers = [
@@ -28,6 +31,9 @@ pub fn text(report: &Report) -> String {
             line.of(CallStatus::Waiting).to_string(),
             line.of(CallStatus::Dead).to_string(),
             line.of(CallStatus::Review).to_string(),
+            line.of(CallStatus::Held).to_string(),
+            line.of(CallStatus::Skipped).to_string(),
+            line.of(CallStatus::Resolved).to_string(),
             line.unrecognised.to_string(),
         ];
         let row = format!("{}{}{}", pad(&line.day, 12), pad(&line.source, 14), numbers.map(|n| format!("{n:>9}")).concat());

@@ -229,7 +229,9 @@ impl Watch {
 
     /// Judges what was read. Gives what is there instead, where that has changed meanwhile.
     async fn offer(&mut self, look: Look, ask: &mut Ask) -> anyhow::Result<Held> {
-        if look == self.judged.look {
+        if look == self.judged.look && !(ask.at_once && self.judged.refused.is_some()) {
+            // The same texts, but perhaps in other files: those count from here.
+            self.judged.look = look;
             self.touched = Touched::default();
             self.say_again(ask).await?;
             return Ok(Held::Over);
@@ -249,6 +251,12 @@ impl Watch {
         let version = Some(project.version.0.clone());
         if project.store_path != live.store_path {
             let why = "`[store] url` is another one: a running service keeps its journal; stop it, move the file, and start it again";
+            self.refuse(ask, look, version, json!({"why": why})).await?;
+            return Ok(Held::Over);
+        }
+        if project.pipelines.is_empty() && !live.pipelines.is_empty() && !ask.at_once {
+            // As long as it stays so, calls would be taken in that nothing is done about.
+            let why = "no pipeline is left, and calls that came in would be skipped; put `pipelines/` back, or say `aftercall reload --now` if that is meant";
             self.refuse(ask, look, version, json!({"why": why})).await?;
             return Ok(Held::Over);
         }

@@ -3,9 +3,6 @@
 //!
 //! What is done is what the call's own page does (`act`), once for each call.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use aftercall_config::call::CallOutcome;
 use aftercall_plan::model::Plan;
 use axum::Form;
@@ -16,6 +13,8 @@ use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::act::{Act, Said, act};
 use super::call::standing;
@@ -32,6 +31,10 @@ use crate::work::{OPEN, can_be_resolved, can_be_retried, in_doubt, sent_again};
 const MOST: usize = 500;
 /// Calls that are read at once.
 const TOGETHER: usize = 8;
+/// Calls that are acted on at once.
+const ACTS: usize = 64;
+/// How long a worker is waited for that has a call in hand.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// The most calls of one button, so that a form stays a form.
 const AT_ONCE: usize = 200;
 /// Calls with the same failure that are seen at once.
@@ -76,7 +79,7 @@ pub(super) async fn page(State(web): State<Web>, person: Person, Query(pairs): P
         @if let Some(done) = given("done") {
             p.note role="status" {
                 (calls_of(done)) " in hand now; what comes of it is seen on the page of each."
-                @if let Some(left) = given("left").filter(|left| *left > 0) { " " (calls_of(left)) " had changed since, or was being worked, and was left as it is." }
+                @if let Some(left) = given("left").filter(|left| *left > 0) { " Left for now: " (calls_of(left)) " that had changed since, or that a worker had in hand for longer. Look, and press again." }
             }
         }
         div #dead data-live {
@@ -262,11 +265,20 @@ pub(super) async fn all(web: &Web, person: &Person, what: Act, chosen: &Chosen) 
     let Some(lines) = lines.filter(|lines| !lines.is_empty() && lines.len() <= AT_ONCE) else {
         return Err(Refusal::wrong("this form does not say which calls: use the buttons of the page".to_owned()));
     };
+    // Together, so that most are on record before a worker has begun with the first; it has a caller's other calls in hand with it, and is waited for.
+    let acts: Vec<_> = lines
+        .into_iter()
+        .map(|(seen, id)| {
+            let said = Said::seen(seen, &chosen.reason).under(chosen.version.clone());
+            async move { act(web, person, id, what, &said, PATIENCE).await }
+        })
+        .collect();
+    let mut told = stream::iter(acts).buffer_unordered(ACTS);
     let (mut done, mut left) = (0, 0);
-    for (seen, id) in lines {
-        match act(web, person, id, what, &Said::seen(seen, &chosen.reason).under(chosen.version.clone()), Duration::ZERO).await {
+    while let Some(one) = told.next().await {
+        match one {
             Ok(_) => done += 1,
-            // Somebody was quicker, or a worker has it in hand just now. The others are not to blame.
+            // Somebody was quicker, or a worker had it in hand for longer. The others are not to blame.
             Err(refusal) if refusal.is_about_the_call() => left += 1,
             Err(refusal) => return Err(refusal),
         }

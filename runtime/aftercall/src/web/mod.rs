@@ -66,6 +66,8 @@ pub struct Web {
     door: access::Door,
     /// Who compares two versions over many calls.
     comparing: Arc<Semaphore>,
+    /// Pages that are told of what happens.
+    listening: Arc<Semaphore>,
 }
 
 impl Web {
@@ -75,7 +77,14 @@ impl Web {
     pub fn new(service: Arc<Service>, local: bool, stop: CancellationToken) -> Result<Self, String> {
         // What is drawn is counted from now on.
         crate::meters::course();
-        Ok(Self { service, local, stop, door: access::Door::new()?, comparing: Arc::new(Semaphore::new(1)) })
+        Ok(Self {
+            service,
+            local,
+            stop,
+            door: access::Door::new()?,
+            comparing: Arc::new(Semaphore::new(1)),
+            listening: Arc::new(Semaphore::new(live::MOST)),
+        })
     }
 }
 

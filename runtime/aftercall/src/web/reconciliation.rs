@@ -24,13 +24,15 @@ use crate::service::{LookFor, Looking};
 /// Missing calls that are listed for a source.
 const LISTED: usize = 50;
 /// Where they stand: status, how the column is called.
-const COLUMNS: [(CallStatus, &str); 6] = [
+const COLUMNS: [(CallStatus, &str); 8] = [
     (CallStatus::Landed, "Landed"),
     (CallStatus::Partial, "Partial"),
     (CallStatus::Waiting, "Waiting"),
     (CallStatus::Dead, "Dead"),
     (CallStatus::Review, "In review"),
     (CallStatus::Held, "Held"),
+    (CallStatus::Skipped, "Skipped"),
+    (CallStatus::Resolved, "Resolved"),
 ];
 
 /// What is asked for.

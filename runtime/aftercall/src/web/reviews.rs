@@ -129,7 +129,7 @@ fn buttons(person: &Person, story: &Story, asked: &Asked, shown: &[&Candidate], 
             @for (at, one) in shown.iter().enumerate().filter(|(_, one)| own != one.scored.id) {
                 details id={ "merge-" (story.call.seq.0) "-" (at) } {
                     summary { "It is " (plain(&one.scored.name)) ", and the new record is the same person …" }
-                    p { "The record that this call made, " code { (own) } ", and that of " (plain(&one.scored.name)) ", " code { (one.scored.id) } ", become one in the system. That cannot be undone here." }
+                    p { "The record that this call made, " code { (own) } ", and that of " (plain(&one.scored.name)) ", " code { (one.scored.id) } ", are one person from now on, and become one record where the system merges records on request. That cannot be undone here." }
                     (ask("merge", &one.scored.id, "Make one of the two records", false))
                 }
             }

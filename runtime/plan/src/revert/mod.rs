@@ -4,4 +4,4 @@ mod document;
 mod way;
 
 pub use document::{Asked, Counts, MadeRecord, RevertDocument, RevertField, RevertRecord, WorkedCall};
-pub use way::{Alone, Back, Place, Stands, Wrote, way_back, write};
+pub use way::{Alone, Back, Place, Stands, Wrote, last_asked, way_back, write};

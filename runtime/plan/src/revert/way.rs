@@ -96,6 +96,10 @@ pub enum Alone {
 }
 
 impl Alone {
+    fn since(last: &Wrote) -> Self {
+        Self::WrittenSince { call: last.call.clone(), version: last.version.clone() }
+    }
+
     /// The sentence for people, without a full stop.
     pub fn said(&self) -> String {
         match self {
@@ -139,13 +143,20 @@ impl Stands<'_> {
 /// Shape: only what was written last goes back, and with it what is asked for right before it, as long as nobody else wrote in between: so a
 /// person's value that we wrote over comes back, and not the one before it.
 pub fn way_back(name: &str, history: &[Wrote], id: &str, stands: &Stands<'_>, takes_nothing: bool) -> Result<Back, Alone> {
-    if history.last().is_none_or(|last| last.back) {
-        return Err(Alone::Already);
-    }
+    let brought = history.iter().rev().find(|one| one.back);
     let history = still_count(history, stands.region);
-    let Some(last) = history.last() else { return Err(Alone::Already) };
+    let last = history.last();
+    let Some(last) = last.filter(|_| history.iter().any(|one| one.asked)) else {
+        // Nothing of what is asked for counts any more: it went back.
+        let is = stands.value(id, name)?;
+        return Err(match last {
+            _ if brought.is_some_and(|brought| same(&is, &brought.value, stands.region)) => Alone::Already,
+            Some(last) if same(&is, &last.value, stands.region) => Alone::since(last),
+            _ => Alone::Changed,
+        });
+    };
     if !last.asked {
-        return Err(Alone::WrittenSince { call: last.call.clone(), version: last.version.clone() });
+        return Err(Alone::since(last));
     }
     let mut first = history.len() - 1;
     while let Some(before) = first.checked_sub(1).map(|at| &history[at]) {
@@ -172,6 +183,12 @@ pub fn way_back(name: &str, history: &[Wrote], id: &str, stands: &Stands<'_>, ta
     let earlier = first.checked_sub(1).map(|at| &history[at]).filter(|one| same(&one.value, &to, stands.region));
     let (origin, version) = (last.origin.clone(), last.version.clone());
     Ok(Back { field: name.to_owned(), ours: last.value.clone(), to, origin, version, earlier: earlier.map(|one| one.version.clone()) })
+}
+
+/// What of it was written last: of what still counts where there is any, and otherwise of what went back already.
+pub fn last_asked<'a>(history: &'a [Wrote], region: &str) -> Option<&'a Wrote> {
+    let counts = still_count(history, region).into_iter().rev().find(|one| one.asked);
+    counts.or_else(|| history.iter().rev().find(|one| one.asked))
 }
 
 /// What was written, without what has gone back since: a revert takes away what was written after the value that it brought back.
@@ -311,6 +328,15 @@ mod tests {
         // It went back already; what was written since then goes back alone.
         let back = wrote("back", b.clone(), a.clone());
         check(&[wrote("v1", a.clone(), b.clone()), back.clone()], a.clone(), Err(Alone::Already));
+        check(&[wrote("v1", a.clone(), b.clone()), back.clone()], d.clone(), Err(Alone::Changed));
+        // Of two one went back: the other may follow, and does not where it is not asked for.
+        let newest = wrote("back", c.clone(), b.clone());
+        check(&[wrote("v1", a.clone(), b.clone()), wrote("v2", b.clone(), c.clone()), newest.clone()], b.clone(), Ok(a.clone()));
+        let other = [wrote("w1", a.clone(), b.clone()), wrote("v2", b.clone(), c.clone()), newest];
+        check(&other, b.clone(), Err(Alone::Already));
+        check(&other, d.clone(), Err(Alone::Changed));
+        let since = Alone::WrittenSince { call: "w2".to_owned(), version: "w".to_owned() };
+        check(&[wrote("v1", a.clone(), b.clone()), back.clone(), wrote("w2", a.clone(), c.clone())], c.clone(), Err(since));
         check(&[wrote("v1", d, b.clone()), back, wrote("v2", a.clone(), b.clone())], b.clone(), Ok(a.clone()));
         // Of two one went back, and then it was written again: all of ours goes.
         let again = [wrote("v1", a.clone(), b.clone()), wrote("v2", b.clone(), c.clone()), wrote("back", c.clone(), b.clone())];
