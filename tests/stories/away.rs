@@ -35,7 +35,7 @@ fn a_system_that_is_down_is_left_alone() {
         std::thread::sleep(Duration::from_millis(10));
     }
     let waiting = desk.run(&["calls", "--status", "waiting", "--limit", "100"]).exits(0).stdout;
-    assert_eq!(waiting.matches("it goes on by itself when it is back").count(), 20, "{waiting}");
+    assert_eq!(waiting.matches("what waits for it goes on when it is back").count(), 20, "{waiting}");
     assert_eq!(waiting.matches("of the same caller").count(), 60, "whoever stands behind another call says so:\n{waiting}");
     // Five failures open the circuit, with what was under way; then one small read every few hundred milliseconds.
     let vain = in_vain(&desk);

@@ -73,7 +73,7 @@ impl Range {
             day = next;
         }
         if days.is_empty() {
-            return Err(format!("{first} is not before {last}"));
+            return Err(format!("the first day, {first}, is after the last, {last}"));
         }
         Ok(Self { first, last, days })
     }
@@ -436,7 +436,7 @@ mod tests {
     #[test]
     fn what_are_no_days_is_said() {
         for (from, to, said) in
-            [("x", "", "`x` is no day"), ("2026-11-02", "2026-11-01", "is not before"), ("2026-01-01", "", "more than 31 days")]
+            [("x", "", "`x` is no day"), ("2026-11-02", "2026-11-01", "is after the last"), ("2026-01-01", "", "more than 31 days")]
         {
             let error = read(from, to).expect_err("it is refused");
             assert!(error.contains(said), "{error}");

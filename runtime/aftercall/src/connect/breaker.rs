@@ -204,7 +204,7 @@ impl Breaker {
             ErrorClass::AuthRevoked => {
                 format!("{} does not let us in; it goes on when that is mended ({failure}: {})", self.connection, failure.message)
             }
-            _ => format!("{} does not answer; it goes on by itself when it is back ({failure})", self.connection),
+            _ => format!("{} does not answer; what waits for it goes on when it is back ({failure})", self.connection),
         }
     }
 

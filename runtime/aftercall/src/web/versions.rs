@@ -220,7 +220,8 @@ async fn worked_out(web: &Web, two: &Two) -> Result<(Effect, Date), Refusal> {
         "today" => today,
         day => day.parse().map_err(|_| Refusal::wrong("`day` is `yesterday`, `today`, or a day such as 2026-11-27".to_owned()))?,
     };
-    let moment = |day: Date| day.to_zoned(zone.clone()).map(|at| at.timestamp()).map_err(|error| Refusal::wrong(error.to_string()));
+    let moment =
+        |day: Date| day.to_zoned(zone.clone()).map(|at| at.timestamp()).map_err(|_| Refusal::wrong(format!("there is no day {day}")));
     let time = (moment(day)?, moment(day.tomorrow().unwrap_or(day))?);
     // One after the other: it takes a core, and the calls need it as well.
     let _turn = web.comparing.acquire().await.map_err(|_| Refusal::wrong("the service is ending".to_owned()))?;
@@ -239,7 +240,8 @@ pub(super) async fn effect_page(State(web): State<Web>, person: Person, Query(tw
         p.note role="status" { strong { (document.summary) } }
         p {
             "Calls received on " (day.to_string()) ", planned again from what was recorded with them, under " code { (from) } " and under " code { (to) } ". Nothing was read and nothing was written. "
-            @if calls > compared { "These are the newest " (number(compared)) " of " (number(calls)) " calls; " code { "aftercall diff" } " takes all of them." }
+            @if calls > compared && compared >= CALLS as u64 { "These are the newest " (number(compared)) " of " (number(calls)) " calls; " code { "aftercall diff" } " takes all of them." }
+            @else if calls > compared { "The day had " (number(calls)) " calls; of " (number(calls - compared)) " nothing is recorded any more, or they were never planned." }
             @else { "That is every call of the day: " (number(calls)) "." }
         }
         (causes(&document))
