@@ -187,6 +187,38 @@ fn shares_are_of_a_connection() {
     assert!(hook.received().iter().all(|received| text(&received.json()["data"], "alert") != "calm"));
 }
 
+/// Story: the CRM is away, so calls wait, more of them and longer; and about one of them, a person is asked. Each is told once, and that it is over.
+#[test]
+fn what_waits_and_who_is_asked() {
+    let hook = Receiver::http();
+    let rule = |name: &str, when: &str| format!("\n[alert.{name}]\nwhen = \"{when}\"\nnotify = \"ops\"\nrecover_after = \"1s\"\n");
+    let rules = [rule("many", "backlog >= 3"), rule("long", "backlog_age > 2s"), rule("asked", "reviews >= 1")].concat();
+    let desk = told_by(&hook, &rules);
+    let twin =
+        json!({"Contact": [{"Id": "0035e0000000009AAA", "FirstName": "Owen", "LastName": "Whitfield", "MobilePhone": "5125550142"}]});
+    desk.crm.load(&twin).expect("a record");
+    let service = desk.serve();
+    service.take(&call("home", json!({"caller": {"phone": "+15125550142", "name": "N. Whitfield"}})));
+    let told = |kind: &str| -> Vec<String> {
+        let all = hook.received();
+        let of_kind = all.iter().map(|one| one.json()).filter(|told| text(told, "type") == kind);
+        of_kind.map(|told| format!("{}: {}", text(&told["data"], "alert"), text(&told["data"], "value"))).collect()
+    };
+    let says = |kind: &str, expected: &str| eventually(expected, || told(kind).iter().any(|told| told.starts_with(expected)).then_some(()));
+    says("alert.begun", "asked: ");
+    assert_eq!(told("alert.begun").len(), 1, "{:?}", told("alert.begun"));
+    desk.crm.fault(FaultSpec::new(FaultKind::Down));
+    (0..4).for_each(|n| service.take(&message(n)));
+    says("alert.begun", "many: ");
+    says("alert.begun", "long: ");
+    desk.crm.clear_faults();
+    says("alert.over", "many: ");
+    says("alert.over", "long: ");
+    desk.run(&["review", "json:home", "--new", "--reason", "a lodger"]).exits(0);
+    says("alert.over", "asked: ");
+    assert_eq!((told("alert.begun").len(), hook.received().len()), (3, 6), "{:?}", told("alert.begun"));
+}
+
 /// Story: before the night, somebody tries whether the message would come.
 #[test]
 fn a_trial_comes_or_says_why_not() {

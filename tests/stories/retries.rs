@@ -157,3 +157,21 @@ fn newer_words_follow_into_the_calendar() {
     let event = events[0].to_string();
     assert!(event.contains("The newer words") && !event.contains("The first words"), "{event}");
 }
+
+/// Story: a pipeline's condition was too narrow, and a call was skipped. When that is mended, the call is asked for again under the config as it is now,
+/// and lands; under its own version it is skipped again, and that is said.
+#[test]
+fn what_was_skipped_is_asked_for_again() {
+    let desk = Desk::salesforce();
+    let narrow = "when = 'outcome == \"booked\" && call.direction == \"inbound\"";
+    desk.edit("pipelines/front-desk.toml", "when = 'call.direction == \"inbound\"", narrow);
+    desk.sync(&[tess("c-1", json!({}))]).exits(0);
+    assert_eq!((desk.status("json:c-1").as_str(), desk.logged().len()), ("skipped", 0));
+    let again = desk.run(&["retry", "json:c-1"]).exits(1);
+    assert!(again.stdout.contains("no pipeline takes this call"), "{}", again.stdout);
+    desk.edit("pipelines/front-desk.toml", narrow, "when = 'call.direction == \"inbound\"");
+    let shown = desk.run(&["retry", "json:c-1", "--current", "--dry-run"]).exits(0).stdout;
+    assert!(shown.contains("contact: create crm/contact"), "{shown}");
+    desk.run(&["retry", "json:c-1", "--current", "--yes"]).exits(0);
+    assert_eq!((desk.status("json:c-1").as_str(), desk.logged().len(), desk.crm_rows("Contact").len()), ("landed", 1, 7));
+}

@@ -224,7 +224,7 @@ fn dead_letters_of_a_kind_are_retried_at_once() {
     let stand = desk.settled(3);
     assert_eq!((&*stand["json:c-1"], &*stand["json:c-2"], &*stand["json:c-3"]), ("landed", "resolved", "landed"));
     assert_eq!(desk.crm_rows("Contact").iter().filter(|row| text(row, "LastName").contains("Newman")).count(), 2);
-    assert!(page(&service, "/dead?done=2&left=1").contains("1 call had changed since, or was being worked, and was left as it is"));
+    assert!(page(&service, "/dead?done=2&left=1").contains("Left for now: 1 call that had changed since"));
 }
 
 /// Story: a call's appointment was refused. Its page says what stands where and why, what a retry would do, and does it: the call lands once.

@@ -16,9 +16,9 @@ pub fn did_not_land(story: &Story) -> bool {
     OPEN.contains(&story.call.status) || story.writes.iter().any(was_left_out)
 }
 
-/// Whether it can be worked again: something did not land, or a person took it out of the work.
+/// Whether it can be worked again: something did not land, nothing was to be done, or a person took it out of the work.
 pub fn can_be_retried(story: &Story) -> bool {
-    did_not_land(story) || story.call.status == CallStatus::Resolved
+    did_not_land(story) || matches!(story.call.status, CallStatus::Resolved | CallStatus::Skipped)
 }
 
 /// Whether a person can say that it needs no more work.

@@ -12,7 +12,7 @@ use super::Json;
 pub struct Vitals {
     /// Calls that wait.
     pub waiting: u64,
-    /// Arrival of the one that waits longest.
+    /// Since when the one waits that waits longest: its arrival, or what a person last did about it.
     pub oldest_waiting: Option<Timestamp>,
     /// Calls that wait for a person because something gave up.
     pub dead: u64,

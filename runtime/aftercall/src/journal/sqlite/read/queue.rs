@@ -43,12 +43,19 @@ pub(crate) fn counts(conn: &Connection) -> Result<Counts, Fault> {
     counts.lanes_leased = conn
         .prepare_cached("SELECT count(*) FROM lanes INDEXED BY lanes_ready WHERE ready_at IS NOT NULL AND owner IS NOT NULL")?
         .query_row([], |row| count(row, 0))?;
-    counts.oldest_waiting = conn
-        .prepare_cached("SELECT received_at FROM calls WHERE status = 'waiting' ORDER BY seq LIMIT 1")?
-        .query_row([], |row| row.get::<_, Us>(0))
-        .optional()?
-        .map(|us| us.0);
+    counts.oldest_waiting = oldest_waiting(conn)?;
     Ok(counts)
+}
+
+/// Since when the call waits that waits longest: since it came in, or since a person last did something about it. A call of last week that is
+/// asked for again has not waited for a week. Of very many, the oldest are looked at.
+pub(super) fn oldest_waiting(conn: &Connection) -> Result<Option<Timestamp>, Fault> {
+    let mut statement = conn.prepare_cached(
+        "SELECT min(since) FROM (
+           SELECT max(c.received_at, coalesce((SELECT max(d.at) FROM deeds d WHERE d.call = c.id), 0)) AS since
+           FROM calls c WHERE c.status = 'waiting' ORDER BY c.seq LIMIT 1000)",
+    )?;
+    Ok(statement.query_row([], |row| time(row, 0))?)
 }
 
 /// See [`Journal::writes`](super::super::super::api::Journal::writes).

@@ -12,13 +12,9 @@ use super::super::{
 /// See [`Upkeep::vitals`](super::super::super::upkeep::Upkeep::vitals).
 pub(crate) fn vitals(conn: &Connection) -> Result<Vitals, Fault> {
     let number = |sql: &str| -> Result<u64, Fault> { Ok(conn.prepare_cached(sql)?.query_row([], |row| count(row, 0))?) };
-    let oldest = conn
-        .prepare_cached("SELECT received_at FROM calls WHERE status = 'waiting' ORDER BY seq LIMIT 1")?
-        .query_row([], |row| row.get::<_, Us>(0))
-        .optional()?;
     Ok(Vitals {
         waiting: number("SELECT count(*) FROM calls WHERE status = 'waiting'")?,
-        oldest_waiting: oldest.map(|us| us.0),
+        oldest_waiting: super::queue::oldest_waiting(conn)?,
         dead: number("SELECT count(*) FROM calls INDEXED BY calls_status WHERE status IN ('dead', 'partial', 'held')")?,
         asking: number(
             "SELECT count(*) FROM calls c WHERE question IS NOT NULL AND NOT EXISTS (SELECT 1 FROM answers a WHERE a.call = c.seq)",
