@@ -219,8 +219,10 @@ fn too_much_and_too_slow() {
 fn silence_takes_no_place() {
     let (_desk, service, olga) = with_admin();
     let mut silent = Vec::new();
+    let address = service.host().parse().expect("an address");
+    let connect = |seconds| TcpStream::connect_timeout(&address, Duration::from_secs(seconds));
     for n in 0..1200 {
-        match TcpStream::connect(service.host()) {
+        match connect(10) {
             Ok(mut stream) => {
                 // Half of them have asked something before.
                 if n % 2 == 0 {
@@ -235,7 +237,7 @@ fn silence_takes_no_place() {
         }
     }
     // Long before those who are silent would have been sent away for that.
-    let mut speaks = TcpStream::connect(service.host()).expect("a connection");
+    let mut speaks = connect(30).expect("a connection");
     speaks.set_read_timeout(Some(Duration::from_secs(30))).expect("a time");
     speaks.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").expect("a request");
     let mut answer = String::new();
