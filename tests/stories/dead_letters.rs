@@ -2,14 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Desk, Running, call, eventually, get, text};
-
-#[track_caller]
-fn page(service: &Running, path: &str) -> String {
-    let answer = get(&format!("{}{path}", service.address));
-    assert_eq!(answer.status, 200, "{path}: {}", answer.body);
-    answer.body
-}
+use crate::support::{Browser, Desk, call, eventually, get, page, text};
 
 /// What a form of a page carries.
 #[track_caller]

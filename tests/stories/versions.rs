@@ -2,14 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Desk, Running, call, eventually, get, text};
-
-#[track_caller]
-fn page(service: &Running, path: &str) -> String {
-    let answer = get(&format!("{}{path}", service.address));
-    assert_eq!(answer.status, 200, "{path}: {}", answer.body);
-    answer.body
-}
+use crate::support::{Desk, Running, call, eventually, get, page, text};
 
 #[track_caller]
 fn api(service: &Running, path: &str) -> Value {

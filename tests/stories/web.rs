@@ -3,19 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Desk, Running, call, escaped, eventually, get, get_with, only, post, slot, text};
+use crate::support::{Answer, Desk, Running, call, escaped, eventually, get, get_with, only, page, post, slot, text};
 
 /// Somebody calls, and leaves a message.
 fn from(id: &str, name: &str, phone: &str) -> Value {
     call(id, json!({"outcome": "message", "caller": {"phone": phone, "name": name}}))
-}
-
-/// A page that is there.
-#[track_caller]
-fn page(service: &Running, path: &str) -> String {
-    let answer = get(&format!("{}{path}", service.address));
-    assert_eq!(answer.status, 200, "{path}: {}", answer.body);
-    answer.body
 }
 
 #[track_caller]

@@ -38,6 +38,14 @@ pub(crate) fn repository() -> PathBuf {
     root.canonicalize().unwrap_or(root)
 }
 
+/// A page that is there.
+#[track_caller]
+pub(crate) fn page(service: &Running, path: &str) -> String {
+    let answer = get(&format!("{}{path}", service.address));
+    assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    answer.body
+}
+
 /// Waits until something is there. What is asked must be cheap: it is asked every 10 ms.
 #[track_caller]
 pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {

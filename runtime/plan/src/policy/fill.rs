@@ -55,7 +55,7 @@ mod tests {
             after: Some(json!("+13125550142")),
             written: None,
             elsewhere: elsewhere.iter().map(|(name, value)| (*name, Some(value))).collect(),
-            call: "retell:c2",
+            call: "phone:c2",
             started_at: None,
             region: "US",
         };

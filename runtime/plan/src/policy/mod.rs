@@ -124,7 +124,7 @@ pub(crate) mod tests {
             after: Some(after),
             written: written.as_ref(),
             elsewhere: Vec::new(),
-            call: "retell:c2",
+            call: "phone:c2",
             started_at: "2026-11-24T15:00:00Z".parse().ok(),
             region: "US",
         })

@@ -36,10 +36,10 @@ mod tests {
     #[test]
     fn an_old_call_never_wins() {
         check(None, FieldVerdict::Write);
-        check(Some(("retell:c1", "2026-11-24T14:59:59Z")), FieldVerdict::Write);
-        check(Some(("retell:c3", "2026-11-24T15:00:01Z")), FieldVerdict::Kept);
-        check(Some(("retell:c2", "2026-11-24T15:00:00Z")), FieldVerdict::Write);
-        check(Some(("retell:c1", "2026-11-24T15:00:00Z")), FieldVerdict::Write);
-        check(Some(("retell:c3", "2026-11-24T15:00:00Z")), FieldVerdict::Kept);
+        check(Some(("phone:c1", "2026-11-24T14:59:59Z")), FieldVerdict::Write);
+        check(Some(("phone:c3", "2026-11-24T15:00:01Z")), FieldVerdict::Kept);
+        check(Some(("phone:c2", "2026-11-24T15:00:00Z")), FieldVerdict::Write);
+        check(Some(("phone:c1", "2026-11-24T15:00:00Z")), FieldVerdict::Write);
+        check(Some(("phone:c3", "2026-11-24T15:00:00Z")), FieldVerdict::Kept);
     }
 }

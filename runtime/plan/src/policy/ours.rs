@@ -35,7 +35,7 @@ mod tests {
 
     #[track_caller]
     fn check(before: Value, written: Option<Value>, expected: FieldVerdict) {
-        let written = written.map(|value| (value, "retell:c1", "2026-11-23T15:00:00Z"));
+        let written = written.map(|value| (value, "phone:c1", "2026-11-23T15:00:00Z"));
         assert_eq!(ask(&rule(PolicyDecl::Ours), before, json!("new"), written).verdict, expected);
     }
 
